@@ -1,0 +1,207 @@
+package core
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// MasterID is the brokerId of a group's master (Java: MixAll.MASTER_ID).
+const MasterID = 0
+
+// DataVersion is a broker's version of its topic table (Java: DataVersion).
+// Only equality counts; it is no order.
+type DataVersion struct {
+	StateVersion int64
+	Timestamp    int64 // milliseconds, by the broker's clock
+	Counter      int64
+}
+
+// Override is an operator's write permission for a whole group, applied on
+// read so that what brokers say of themselves is never lost.
+type Override uint8
+
+// The override's states. They follow Java's RouteInfoManager, which rewrites
+// the rows: wipe clears the write bit, add sets 6 whatever was there.
+const (
+	NoOverride     Override = iota
+	Wiped                   // perm & ~2
+	Added                   // 6
+	AddedThenWiped          // 4
+)
+
+func (o Override) wipe() Override {
+	if o == Added || o == AddedThenWiped {
+		return AddedThenWiped
+	}
+	return Wiped
+}
+
+func (o Override) apply(perm int32) int32 {
+	switch o {
+	case Wiped:
+		return perm &^ PermWrite
+	case Added:
+		return PermReadWrite
+	case AddedThenWiped:
+		return PermRead
+	default:
+		return perm
+	}
+}
+
+// Replica is one broker process of a group.
+type Replica struct {
+	ID            int64
+	Addr          string // ip:port
+	HAAddr        string
+	Zone          string
+	Timeout       time.Duration // how long it lives after a heartbeat
+	ActingMaster  ActingMaster
+	DataVersion   DataVersion
+	FilterServers []string // sorted as sent; nil is none
+
+	// Digest covers everything its last accepted registration said; 0 if
+	// that must be heard again.
+	Digest uint64
+	Said   time.Time // its newest accepted statement
+	Leases []Lease   // sorted by Session
+}
+
+// ActingMaster is a broker's word on slaves acting as master: a broker before
+// 5.0 says nothing of it.
+type ActingMaster uint8
+
+// What a registration can say in its enableActingMaster header.
+const (
+	ActingMasterUnknown ActingMaster = iota // absent: a broker before 5.0
+	ActingMasterOff
+	ActingMasterOn
+)
+
+// Deadline is the last moment at which the replica is alive, by the lease
+// that lasts longest; the zero time if none holds.
+func (r Replica) Deadline(sessions Sessions) time.Time {
+	var last time.Time
+	for _, l := range r.Leases {
+		if d := l.deadline(r.Timeout, sessions); d.After(last) {
+			last = d
+		}
+	}
+	return last
+}
+
+// Alive is the one function that decides whether a broker is there (rule 1).
+func (r Replica) Alive(sessions Sessions, now time.Time) bool {
+	d := r.Deadline(sessions)
+	return !d.IsZero() && !now.After(d)
+}
+
+// Writer is the token of the one writer that stores a group's topics at a
+// time. It ends by itself, so a crashed writer blocks nobody for long.
+type Writer struct {
+	ID    string
+	Until time.Time
+}
+
+// Group is one brokerName with its replicas. Values handed out by a Store or
+// a Registry are never modified: changes are made on a clone.
+type Group struct {
+	Name     string
+	Cluster  string
+	Replicas []Replica // sorted by ID
+	Override Override
+	Said     time.Time // last removal or admin change
+	Gone     time.Time // when the last replica went; zero while there is one
+	Writer   Writer
+	Outbox   []Event // raised or published not yet; oldest first
+	Dropped  int64   // outbox entries lost to its bound
+
+	// Version is the store's, for its conditional writes; 0 is "not stored".
+	Version uint64
+}
+
+// Clone returns a copy whose slices may be modified, nested ones apart.
+func (g Group) Clone() Group {
+	g.Replicas = slices.Clone(g.Replicas)
+	for i := range g.Replicas {
+		g.Replicas[i].Leases = slices.Clone(g.Replicas[i].Leases)
+	}
+	g.Outbox = slices.Clone(g.Outbox)
+	return g
+}
+
+// Replica returns the index of the replica with that id, or -1.
+func (g Group) indexOf(id int64) int {
+	i, ok := slices.BinarySearchFunc(g.Replicas, id, func(r Replica, id int64) int { return cmp.Compare(r.ID, id) })
+	if !ok {
+		return -1
+	}
+	return i
+}
+
+// indexOfAddr returns the index of the replica at that address, or -1.
+func (g Group) indexOfAddr(addr string) int {
+	return slices.IndexFunc(g.Replicas, func(r Replica) bool { return r.Addr == addr })
+}
+
+// Live returns the group with only the replicas that are alive at now.
+func (g Group) Live(sessions Sessions, now time.Time) Group {
+	lapsed := slices.ContainsFunc(g.Replicas, func(r Replica) bool { return !r.Alive(sessions, now) })
+	if lapsed {
+		g.Replicas = slices.DeleteFunc(slices.Clone(g.Replicas), func(r Replica) bool { return !r.Alive(sessions, now) })
+	}
+	return g
+}
+
+// Master returns the replica with id 0.
+func (g Group) Master() (Replica, bool) {
+	if i := g.indexOf(MasterID); i >= 0 {
+		return g.Replicas[i], true
+	}
+	return Replica{}, false
+}
+
+// First returns the replica with the lowest id: the master, or else the one
+// that would act as master.
+func (g Group) First() (Replica, bool) {
+	if len(g.Replicas) == 0 {
+		return Replica{}, false
+	}
+	return g.Replicas[0], true
+}
+
+// EnableActingMaster is the lowest replica's word. Java keeps the word of
+// whoever registered last, which flips while replicas disagree.
+func (g Group) EnableActingMaster() bool {
+	r, ok := g.First()
+	return ok && r.ActingMaster == ActingMasterOn
+}
+
+// Zone is the lowest replica's zone; see EnableActingMaster.
+func (g Group) Zone() string {
+	r, _ := g.First()
+	return r.Zone
+}
+
+// perm is what readers see of a raw permission, for a group reduced to its
+// live replicas: the operator's override, and no writing while a slave stands
+// in for an absent master.
+func (g Group) perm(raw int32) int32 {
+	perm := g.Override.apply(raw)
+	if _, ok := g.Master(); !ok && g.EnableActingMaster() {
+		perm &^= PermWrite
+	}
+	return perm
+}
+
+// validUntil is the first moment at which one of the replicas could lapse.
+func (g Group) validUntil(sessions Sessions) time.Time {
+	var first time.Time
+	for _, r := range g.Replicas {
+		if d := r.Deadline(sessions); first.IsZero() || d.Before(first) {
+			first = d
+		}
+	}
+	return first
+}

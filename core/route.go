@@ -1,0 +1,166 @@
+package core
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Route is where a topic is: the queue rows of its living groups and their
+// living replicas, sorted by broker name. It is shared between all who ask and
+// never modified.
+type Route struct {
+	Topic        string
+	Rows         []Row // Perm as readers see it
+	Brokers      []RouteBroker
+	Filters      []FilterServers // sorted by Addr
+	OrderConf    string
+	HasOrderConf bool
+	Revision     Revision // the state it was assembled from
+
+	validUntil atomic.Int64 // unix nanoseconds
+	memo       [routeForms]atomic.Pointer[[]byte]
+}
+
+// RouteBroker is one group of a route.
+type RouteBroker struct {
+	Name               string
+	Cluster            string
+	Addrs              []ReplicaAddr // sorted by ID
+	EnableActingMaster bool
+	Zone               string
+}
+
+// ReplicaAddr is where a replica is.
+type ReplicaAddr struct {
+	ID   int64
+	Addr string
+}
+
+// FilterServers are the filter servers beside one broker address.
+type FilterServers struct {
+	Addr    string
+	Servers []string
+}
+
+// RouteForm numbers the encodings that a front keeps of a route.
+type RouteForm uint8
+
+const routeForms = 4
+
+// Encoded returns the route in one of the asker's encodings, made by encode at
+// most a few times per route: answers are encoded once per change and not once
+// per request. The meaning of form is the caller's.
+func (r *Route) Encoded(form RouteForm, encode func(*Route) []byte) []byte {
+	if b := r.memo[form].Load(); b != nil {
+		return *b
+	}
+	b := encode(r)
+	r.memo[form].Store(&b)
+	return b
+}
+
+// ValidUntil is the first moment at which a lease behind the route could run
+// out: a cache asks again after it.
+func (r *Route) ValidUntil() time.Time { return time.Unix(0, r.validUntil.Load()) }
+
+// Near returns the route as seen from a zone: brokers of that zone, and those
+// without a master whatever their zone, so that their messages stay readable
+// (Java: ZoneRouteRPCHook). A blank zone is everywhere.
+func (r *Route) Near(zone string) *Route {
+	if strings.TrimSpace(zone) == "" {
+		return r
+	}
+	near := &Route{Topic: r.Topic, OrderConf: r.OrderConf, HasOrderConf: r.HasOrderConf, Revision: r.Revision}
+	near.validUntil.Store(r.validUntil.Load())
+	keep := map[string]bool{}
+	dropped := map[string]bool{}
+	for _, b := range r.Brokers {
+		master := len(b.Addrs) > 0 && slices.ContainsFunc(b.Addrs, func(a ReplicaAddr) bool { return a.ID == MasterID })
+		if master && !strings.EqualFold(b.Zone, zone) {
+			for _, a := range b.Addrs {
+				dropped[a.Addr] = true
+			}
+			continue
+		}
+		keep[b.Name] = true
+		near.Brokers = append(near.Brokers, b)
+	}
+	for _, row := range r.Rows {
+		if keep[row.Broker] {
+			near.Rows = append(near.Rows, row)
+		}
+	}
+	for _, f := range r.Filters {
+		if !dropped[f.Addr] {
+			near.Filters = append(near.Filters, f)
+		}
+	}
+	return near
+}
+
+// assemble builds the route of a topic from its rows and its groups, whose
+// lapsed replicas are left out. It returns nil if no living group has it.
+func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules Rules, now time.Time) *Route {
+	r := &Route{Topic: topic}
+	var validUntil time.Time
+	for _, row := range rows {
+		i, ok := slices.BinarySearchFunc(groups, row.Broker, func(g Group, name string) int { return cmp.Compare(g.Name, name) })
+		if !ok {
+			continue
+		}
+		g := groups[i].Live(sessions, now)
+		if len(g.Replicas) == 0 {
+			continue
+		}
+		if v := g.validUntil(sessions); validUntil.IsZero() || v.Before(validUntil) {
+			validUntil = v
+		}
+		row.Queues.Perm = g.perm(row.Queues.Perm)
+		r.Rows = append(r.Rows, row)
+		r.Brokers = append(r.Brokers, routeBroker(g, row, rules))
+		for _, replica := range g.Replicas {
+			if len(replica.FilterServers) > 0 {
+				r.Filters = append(r.Filters, FilterServers{Addr: replica.Addr, Servers: replica.FilterServers})
+			}
+		}
+	}
+	if len(r.Rows) == 0 {
+		return nil
+	}
+	slices.SortFunc(r.Filters, func(a, b FilterServers) int { return cmp.Compare(a.Addr, b.Addr) })
+	r.validUntil.Store(validUntil.UnixNano())
+	return r
+}
+
+// routeBroker shows the lowest slave as master where the group allows it, has
+// no master and does not take writes (Java: RouteInfoManager.pickupTopicRouteData).
+func routeBroker(g Group, row Row, rules Rules) RouteBroker {
+	b := RouteBroker{Name: g.Name, Cluster: g.Cluster, EnableActingMaster: g.EnableActingMaster(), Zone: g.Zone()}
+	b.Addrs = make([]ReplicaAddr, len(g.Replicas))
+	for i, r := range g.Replicas {
+		b.Addrs[i] = ReplicaAddr{ID: r.ID, Addr: r.Addr}
+	}
+	_, master := g.Master()
+	if rules.ActingMaster && !master && b.EnableActingMaster && row.Queues.Perm&PermWrite == 0 &&
+		!strings.HasPrefix(row.Name, memberTopicPrefix) {
+		b.Addrs[0].ID = MasterID
+		slices.SortFunc(b.Addrs, func(x, y ReplicaAddr) int { return cmp.Compare(x.ID, y.ID) })
+	}
+	return b
+}
+
+// sameContent says whether two routes read the same.
+func (r *Route) sameContent(o *Route) bool {
+	return r.OrderConf == o.OrderConf && r.HasOrderConf == o.HasOrderConf &&
+		slices.EqualFunc(r.Rows, o.Rows, func(a, b Row) bool { return a.Broker == b.Broker && a.Topic.Equal(b.Topic) }) &&
+		slices.EqualFunc(r.Brokers, o.Brokers, func(a, b RouteBroker) bool {
+			return a.Name == b.Name && a.Cluster == b.Cluster && a.EnableActingMaster == b.EnableActingMaster &&
+				a.Zone == b.Zone && slices.Equal(a.Addrs, b.Addrs)
+		}) &&
+		slices.EqualFunc(r.Filters, o.Filters, func(a, b FilterServers) bool {
+			return a.Addr == b.Addr && slices.Equal(a.Servers, b.Servers)
+		})
+}
