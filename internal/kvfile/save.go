@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // tempSuffix ends the name of the file that is being written. A leftover of a
@@ -19,8 +21,8 @@ const tempSuffix = ".tmp"
 // newMode is the mode of a file that was not there before, less the umask.
 const newMode fs.FileMode = 0o644
 
-// Save writes table to the file at path on one line, sorted, as UTF-8, and
-// returns when it is on disk. What the file held before is kept in path.bak,
+// Save writes table to the file at path, on one line, sorted, and returns when
+// it is on disk. What the file held before is kept in path.bak,
 // its mode stays, a symbolic link stays one, and missing directories are made.
 // A crash at any moment leaves the old content or the new one. If the file
 // holds the very same bytes already, nothing is written.
@@ -89,11 +91,31 @@ func encode(table map[string]map[string]string, limit int) ([]byte, error) {
 	if err := encoder.Encode(map[string]any{"configTable": whole}); err != nil {
 		return nil, err
 	}
-	data := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+	data := escape(bytes.TrimSuffix(text.Bytes(), []byte("\n")))
 	if len(data) > limit {
 		return nil, fmt.Errorf("%d bytes are more than the %d a KV file may have", len(data), limit)
 	}
 	return data, nil
+}
+
+// escape writes the characters of JSON text that are not ASCII as \uXXXX, for
+// 4.x reads the file in the character set of its platform, and all share that.
+func escape(text []byte) []byte {
+	escaped := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r < utf8.RuneSelf:
+			escaped = append(escaped, text[0])
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			escaped = fmt.Appendf(escaped, `\u%04x\u%04x`, high, low)
+		default:
+			escaped = fmt.Appendf(escaped, `\u%04x`, r)
+		}
+		text = text[size:]
+	}
+	return escaped
 }
 
 // replace puts data under name in one step: at no time is there a part of it.

@@ -19,11 +19,11 @@ var newTable = table{"a": {"k": "new"}, "b": nil}
 
 func TestSaveWritesOneSortedLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "not", "there", "kvConfig.json")
-	saved := table{"z": {"2": "<&>", "1": "é\u2028\"\\\n"}, "b": {}, "": {"": ""}}
+	saved := table{"z": {"2": "<&>", "1": "é\u2028\"\\\n😀"}, "b": {}, "": {"": ""}}
 	if err := Save(path, saved); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"configTable":{"":{"":""},"b":{},"z":{"1":"é\u2028\"\\\n","2":"<&>"}}}`
+	want := `{"configTable":{"":{"":""},"b":{},"z":{"1":"\u00e9\u2028\"\\\n\ud83d\ude00","2":"<&>"}}}`
 	if got := readFile(t, path); got != want {
 		t.Errorf("wrote %s, want %s", got, want)
 	}
