@@ -116,6 +116,7 @@ type Group struct {
 	Writer   Writer
 	Outbox   []Event // raised or published not yet; oldest first
 	Dropped  int64   // outbox entries lost to its bound
+	Refused  string  // who was refused the name last, so that its next tries are no news
 
 	// Version is the store's, for its conditional writes; 0 is "not stored".
 	Version uint64

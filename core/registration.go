@@ -30,9 +30,10 @@ type Content struct {
 	// Topics, sorted by name or not, with no name twice. They are merged into
 	// the broker's set: a split registration is not marked on the wire (rule 8).
 	Topics []Topic
-	// HasMapping says that the body had static topic mappings, which switches
-	// off Rules.DeleteTopicsOnRegistration as in Java.
-	HasMapping bool
+	// Mappings are the broker's parts of static topics. The last body of a
+	// split registration brings those of all its topics, so a topic may have
+	// been named in an earlier body.
+	Mappings []*Mapping
 	// FilterServers: nil keeps what is known, empty removes it.
 	FilterServers []string
 }

@@ -95,9 +95,12 @@ type TopicStore interface {
 type TopicWrite struct {
 	Broker  string
 	Writer  string   // the writer's token, as in Group.Writer
-	Put     []Topic  // added, or replaced where different
+	Put     []Topic  // added, or replaced where different; a nil Mapping keeps the one that is there
 	Remove  []string // removed if there
-	Replace bool     // remove every topic that Put does not name
+	Replace bool     // remove every topic that Put does not name, and every mapping that Mappings does not bring
+	// Mappings are set on the broker's topics of those names, after Put; on
+	// names that it does not have they mean nothing.
+	Mappings []*Mapping
 }
 
 // RevisionStore keeps the revision with its log, and the sessions beside it.

@@ -34,6 +34,7 @@ type Queues struct {
 }
 
 // Mapping is one broker's part of a static topic (Java: TopicQueueMappingInfo).
+// It is never modified once handed over.
 type Mapping struct {
 	Topic       string
 	Broker      string // bname
@@ -52,11 +53,11 @@ func (m *Mapping) equal(o *Mapping) bool {
 		m.Epoch == o.Epoch && m.Dirty == o.Dirty && (m.Current == nil) == (o.Current == nil) && maps.Equal(m.Current, o.Current)
 }
 
-// Topic is one topic as a broker registers it.
+// Topic is one topic of a broker.
 type Topic struct {
 	Name    string
 	Queues  Queues
-	Mapping *Mapping // nil unless the topic is static; never modified once handed over
+	Mapping *Mapping // nil unless the topic is static
 }
 
 // Equal says whether both offer the same.

@@ -1,0 +1,73 @@
+package core
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Unregister takes a broker out (request code 104), or ends one of its leases.
+// It goes by address, as Java 5.x does, so that a replaced master's late
+// goodbye leaves its successor alone. What is not there, or was said again
+// later, is left as it is.
+func (r *Registry) Unregister(ctx context.Context, now time.Time, d Departure) error {
+	_, err := r.update(ctx, now, d.Broker, func(t *transition) (bool, error) {
+		return t.leave(d), nil
+	})
+	return err
+}
+
+func (t *transition) leave(d Departure) bool {
+	said := t.now.Add(-d.Age)
+	i := t.group.indexOfAddr(d.Addr)
+	if i < 0 || d.Cluster != "" && d.Cluster != t.group.Cluster {
+		return t.changed()
+	}
+	replica := t.group.Replicas[i]
+	if d.LeaseOnly {
+		at := slices.IndexFunc(replica.Leases, func(l Lease) bool { return l.Session == d.Session })
+		if at < 0 || said.Before(replica.Leases[at].Said) {
+			return t.changed()
+		}
+		replica.Leases = slices.Delete(slices.Clone(replica.Leases), at, at+1)
+		if replica.Alive(t.sessions, t.now) {
+			t.group.Replicas[i] = replica
+			return true
+		}
+	} else if said.Before(replica.Said) {
+		return t.changed()
+	}
+	t.remove(replica, BrokerUnregistered)
+	if said.After(t.group.Said) {
+		t.group.Said = said
+	}
+	return true
+}
+
+// Leases returns the replicas that the session holds, so that its gateway can
+// drop what it holds no more (rule 12).
+func (r *Registry) Leases(ctx context.Context, session string) ([]Held, error) {
+	groups, err := r.store.Groups(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	var held []Held
+	for _, g := range groups {
+		for _, replica := range g.Replicas {
+			if slices.ContainsFunc(replica.Leases, func(l Lease) bool { return l.Session == session }) {
+				held = append(held, Held{Cluster: g.Cluster, Broker: g.Name, ID: replica.ID, Addr: replica.Addr})
+			}
+		}
+	}
+	slices.SortFunc(held, func(a, b Held) int { return strings.Compare(a.Addr, b.Addr) })
+	return held, nil
+}
+
+// Held names a replica that a session keeps.
+type Held struct {
+	Cluster string
+	Broker  string
+	ID      int64
+	Addr    string
+}

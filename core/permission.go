@@ -1,0 +1,43 @@
+package core
+
+import (
+	"context"
+	"time"
+)
+
+// WipeWrite takes the write permission from all topics of a broker group
+// (request code 205) and returns how many topics it has.
+func (r *Registry) WipeWrite(ctx context.Context, now time.Time, broker string) (int, error) {
+	return r.override(ctx, now, broker, Override.wipe)
+}
+
+// AddWrite makes all topics of a broker group readable and writable (request
+// code 327) and returns how many topics it has.
+func (r *Registry) AddWrite(ctx context.Context, now time.Time, broker string) (int, error) {
+	return r.override(ctx, now, broker, func(Override) Override { return Added })
+}
+
+// override changes the group's state and leaves the rows as the broker sent
+// them (rule 10). A group without topics has nothing to override.
+func (r *Registry) override(ctx context.Context, now time.Time, broker string, next func(Override) Override) (int, error) {
+	set, err := r.store.TopicSet(ctx, broker)
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	_, err = r.update(ctx, now, broker, func(t *transition) (bool, error) {
+		count = 0
+		if len(t.group.Replicas) == 0 || len(set) == 0 {
+			return t.changed(), nil
+		}
+		count = len(set)
+		was := t.group.Override
+		if t.group.Override = next(was); t.group.Override == was {
+			return t.changed(), nil
+		}
+		t.group.Said = now
+		t.replicas = true
+		return true, nil
+	})
+	return count, err
+}

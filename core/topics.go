@@ -1,0 +1,196 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// DeleteTopic removes a topic (request code 216): from the groups of one
+// cluster, or from all if cluster is empty. A broker that still has it brings
+// it back with its next registration, as in Java 5.x.
+func (r *Registry) DeleteTopic(ctx context.Context, now time.Time, topic, cluster string) error {
+	rows, err := r.store.Rows(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("read rows of %s: %w", topic, err)
+	}
+	writer := r.newID()
+	for _, row := range rows {
+		err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
+			if cluster != "" && t.group.Cluster != cluster {
+				return TopicWrite{}, false
+			}
+			t.forget() // so that a broker that still has it is heard
+			t.group.Said = now
+			return TopicWrite{Broker: row.Broker, Writer: writer, Remove: []string{topic}}, true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RegisterQueues stores one topic's queues as they are given (request code
+// 217), in their order, up to the first whose broker is not known; none of
+// them if the topic is new and a broker is unknown (Java:
+// RouteInfoManager.registerTopic).
+func (r *Registry) RegisterQueues(ctx context.Context, now time.Time, topic string, rows []Row) error {
+	if topic == "" {
+		return &FieldError{Field: "topic", Reason: "is missing"}
+	}
+	known := 0
+	for _, row := range rows {
+		if _, err := r.Group(ctx, now, row.Broker); errors.Is(err, ErrNotFound) {
+			break
+		} else if err != nil {
+			return err
+		}
+		known++
+	}
+	if known < len(rows) {
+		switch _, err := r.Route(ctx, now, topic); {
+		case errors.Is(err, ErrNoTopic):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	writer := r.newID()
+	for _, row := range rows[:known] {
+		row.Name = topic
+		err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
+			if len(t.group.Replicas) == 0 {
+				return TopicWrite{}, false
+			}
+			return TopicWrite{Broker: row.Broker, Writer: writer, Put: []Topic{row.Topic}}, true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeTopics changes some of a group's topics outside a registration.
+func (r *Registry) changeTopics(ctx context.Context, now time.Time, broker string, decide func(*transition) (TopicWrite, bool)) error {
+	unlock, err := r.locks.lock(ctx, broker)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var changed topicNames
+	for range maxAttempts {
+		t, err := r.begin(ctx, now, broker)
+		if err != nil {
+			return err
+		}
+		w, ok := decide(t)
+		if !ok {
+			return nil
+		}
+		names, err := r.writeTopics(ctx, t, w)
+		changed = changed.add(names)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		t.topicsChanged(changed)
+		if _, err = r.commit(ctx, t, changed); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return fmt.Errorf("change topics of %s: %w", broker, ErrConflict)
+}
+
+// TopicKind chooses topics for a list.
+type TopicKind uint8
+
+// The lists of topics. The unit kinds judge a topic by its first row only, as
+// Java does.
+const (
+	AllTopics      TopicKind = iota
+	UnitTopics               // 311: unit flag
+	UnitSubTopics            // 312: unit-sub flag
+	UnitSubNotUnit           // 313: unit-sub flag without the unit flag
+)
+
+func (k TopicKind) matches(flag int32) bool {
+	switch k {
+	case UnitTopics:
+		return flag&SysFlagUnit != 0
+	case UnitSubTopics:
+		return flag&SysFlagUnitSub != 0
+	case UnitSubNotUnit:
+		return flag&SysFlagUnitSub != 0 && flag&SysFlagUnit == 0
+	default:
+		return true
+	}
+}
+
+// Topics lists the topics of the living groups, of one cluster unless that is
+// empty, sorted.
+func (r *Registry) Topics(ctx context.Context, now time.Time, kind TopicKind, cluster string) ([]string, error) {
+	groups, err := r.Groups(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]struct{}{}
+	names := []string{}
+	for _, g := range groups { // sorted, so the first seen is the topic's first row
+		if cluster != "" && g.Cluster != cluster {
+			continue
+		}
+		set, err := r.store.TopicSet(ctx, g.Name)
+		if err != nil {
+			return nil, fmt.Errorf("read topics of %s: %w", g.Name, err)
+		}
+		for _, t := range set {
+			if _, ok := seen[t.Name]; ok {
+				continue
+			}
+			seen[t.Name] = struct{}{}
+			if kind.matches(t.SysFlag) {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Groups returns the living groups with their living replicas, sorted by name.
+func (r *Registry) Groups(ctx context.Context, now time.Time) ([]Group, error) {
+	groups, err := r.store.Groups(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read groups: %w", err)
+	}
+	head, err := r.store.Head(ctx, r.view.revision())
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	live := make([]Group, 0, len(groups))
+	for _, g := range groups {
+		if g = g.Live(head.Sessions, now); len(g.Replicas) > 0 {
+			live = append(live, g)
+		}
+	}
+	return live, nil
+}
+
+// Group returns one living group with its living replicas. ErrNotFound if it
+// has none.
+func (r *Registry) Group(ctx context.Context, now time.Time, name string) (Group, error) {
+	t, err := r.begin(ctx, now, name)
+	if err != nil {
+		return Group{}, err
+	}
+	if len(t.live.Replicas) == 0 {
+		return Group{}, fmt.Errorf("broker %s: %w", name, ErrNotFound)
+	}
+	return t.live, nil
+}

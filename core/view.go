@@ -1,0 +1,219 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	viewShards = 64
+	// viewBound limits the routes that one shard keeps; beyond it arbitrary
+	// ones are forgotten and assembled again when asked for.
+	viewBound = 4096
+)
+
+// view keeps assembled routes, each tagged with the revision read before it
+// was assembled (rule 6). It follows the store's log of changes, and forgets
+// what they touch; nothing is forgotten by time. That a topic has no living
+// broker is kept too: it is undone only by a change (rule 4).
+type view struct {
+	store  Store
+	seed   maphash.Seed
+	rev    atomic.Uint64
+	shards [viewShards]viewShard
+
+	follow  sync.Mutex                     // held while changes are applied, and while a route is filed
+	topics  map[string]map[string]struct{} // broker -> filed topics that show it
+	cleared atomic.Uint64                  // how often everything was forgotten
+}
+
+type viewShard struct {
+	mu     sync.RWMutex
+	routes map[string]*Route // no Rows: the topic is known to have no living broker
+}
+
+func newView(store Store) *view {
+	v := &view{store: store, seed: maphash.MakeSeed(), topics: map[string]map[string]struct{}{}}
+	for i := range v.shards {
+		v.shards[i].routes = map[string]*Route{}
+	}
+	return v
+}
+
+func (v *view) shard(topic string) *viewShard {
+	return &v.shards[maphash.String(v.seed, topic)%viewShards]
+}
+
+func (v *view) revision() Revision { return Revision(v.rev.Load()) }
+
+// Route returns where a topic is. ErrNoTopic if no living broker has it.
+func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Route, error) {
+	v := r.view
+	rev, err := v.sync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := v.shard(topic)
+	s.mu.RLock()
+	route := s.routes[topic]
+	s.mu.RUnlock()
+	if route == nil || len(route.Rows) > 0 && now.UnixNano() > route.validUntil.Load() {
+		if route, err = r.fill(ctx, now, topic, rev, route); err != nil {
+			return nil, fmt.Errorf("route of %s: %w", topic, err)
+		}
+	}
+	if len(route.Rows) == 0 {
+		return nil, fmt.Errorf("topic %s: %w", topic, ErrNoTopic)
+	}
+	return route, nil
+}
+
+// fill assembles a route and files it under the revision read before.
+func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, was *Route) (*Route, error) {
+	cleared := r.view.cleared.Load()
+	head, err := r.store.Head(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.store.Rows(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		names[i] = row.Broker
+	}
+	var groups []Group
+	if len(names) > 0 {
+		if groups, err = r.store.Groups(ctx, names); err != nil {
+			return nil, err
+		}
+	}
+	rules := r.Rules()
+	route := assemble(topic, rows, groups, head.Sessions, rules, now)
+	if route == nil {
+		route = &Route{Topic: topic}
+	} else if rules.OrderMessages {
+		kv, err := r.store.KV(ctx, OrderNamespace)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		route.OrderConf, route.HasOrderConf = kv[topic]
+	}
+	route.Revision = rev
+	if was != nil && len(route.Rows) > 0 && route.sameContent(was) {
+		// Only leases were renewed: keep what was encoded.
+		was.validUntil.Store(route.validUntil.Load())
+		return was, nil
+	}
+	r.view.file(route, cleared)
+	return route, nil
+}
+
+// file keeps the route, unless something changed since it was assembled: then
+// it serves its one asker and the next one assembles it again.
+func (v *view) file(r *Route, cleared uint64) {
+	v.follow.Lock()
+	defer v.follow.Unlock()
+	if v.revision() != r.Revision || v.cleared.Load() != cleared {
+		return
+	}
+	s := v.shard(r.Topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.routes[r.Topic]; !ok && len(s.routes) >= viewBound {
+		for old := range s.routes {
+			delete(s.routes, old)
+			break
+		}
+	}
+	s.routes[r.Topic] = r
+	for _, row := range r.Rows {
+		if v.topics[row.Broker] == nil {
+			v.topics[row.Broker] = map[string]struct{}{}
+		}
+		v.topics[row.Broker][r.Topic] = struct{}{}
+	}
+}
+
+// sync brings the view up to the store's revision and returns it.
+func (v *view) sync(ctx context.Context) (Revision, error) {
+	rev := v.revision()
+	head, err := v.store.Head(ctx, rev)
+	if err != nil {
+		return 0, fmt.Errorf("read revision: %w", err)
+	}
+	if head.Revision <= rev {
+		return rev, nil
+	}
+	v.follow.Lock()
+	defer v.follow.Unlock()
+	if rev = v.revision(); head.Revision <= rev {
+		return rev, nil // somebody else did
+	}
+	if !head.Complete {
+		v.forgetAll()
+	}
+	for _, c := range head.Changes {
+		if c.Revision <= rev {
+			continue
+		}
+		if err := v.apply(ctx, c); err != nil {
+			return 0, err
+		}
+	}
+	v.rev.Store(uint64(head.Revision))
+	return head.Revision, nil
+}
+
+// apply forgets what a change touches. The caller holds follow.
+func (v *view) apply(ctx context.Context, c Change) error {
+	for _, t := range c.Topics {
+		v.forget(t)
+	}
+	if c.Many || c.Replicas {
+		// What shows the group now is filed under it; what will show it is in its set.
+		set, err := v.store.TopicSet(ctx, c.Broker)
+		if err != nil {
+			return fmt.Errorf("read topics of %s: %w", c.Broker, err)
+		}
+		for _, t := range set {
+			v.forget(t.Name)
+		}
+		for t := range v.topics[c.Broker] {
+			v.forget(t)
+		}
+		delete(v.topics, c.Broker)
+	}
+	return nil
+}
+
+func (v *view) forget(topic string) {
+	s := v.shard(topic)
+	s.mu.Lock()
+	delete(s.routes, topic)
+	s.mu.Unlock()
+}
+
+func (v *view) forgetAll() {
+	for i := range v.shards {
+		s := &v.shards[i]
+		s.mu.Lock()
+		clear(s.routes)
+		s.mu.Unlock()
+	}
+	clear(v.topics)
+	v.cleared.Add(1)
+}
+
+// clear forgets everything, for a change that the log does not know of.
+func (v *view) clear() {
+	v.follow.Lock()
+	defer v.follow.Unlock()
+	v.forgetAll()
+}
