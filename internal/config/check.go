@@ -1,0 +1,115 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+)
+
+// check looks for values that are well formed and still cannot work.
+func (ld *loader) check() {
+	c := ld.cfg
+	ld.require("bindAddress", checkHost(c.Listen.BindAddress))
+	if c.Storage.KVConfigPath == "" {
+		ld.require("kvConfigPath", errors.New("is empty"))
+	} else if c.Storage.KVConfigPath == c.Storage.Store.Path {
+		ld.require("store", errors.New("is the file of kvConfigPath"))
+	}
+	if c.Limits.RegistrationBytes < c.Limits.FrameBytes {
+		ld.require("maxRegistrationBytes", fmt.Errorf("is less than maxFrameBytes, %d", c.Limits.FrameBytes))
+	}
+	for _, addr := range c.Product.NamesrvAddrs {
+		if err := checkHostPort(addr); err != nil {
+			ld.require("productNamesrvAddr", fmt.Errorf("%w each: %s", err, addr))
+		}
+	}
+	if addr := c.Product.AddressServer; addr != "" {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			host = addr
+		}
+		ld.require("productAddressServer", checkHost(host))
+	}
+	for _, name := range c.Remote.Allow {
+		switch k := byName[name]; {
+		case k == nil:
+			ld.require("allowRemoteConfig", fmt.Errorf("names %s, which is not a key", name))
+		case k.protected():
+			ld.require("allowRemoteConfig", fmt.Errorf("names %s, which can never be changed from remote", name))
+		}
+	}
+	if c.TLS.Mode == TLSEnforcing && !c.TLS.TestMode && (c.TLS.CertPath == "" || c.TLS.KeyPath == "") {
+		ld.require("tls.server.mode", errors.New("needs tls.server.certPath and tls.server.keyPath, or nobody could connect"))
+	}
+}
+
+// require adds a fault about the value of a key unless err is nil.
+func (ld *loader) require(name string, err error) {
+	if err != nil {
+		v := ld.cfg.values[name]
+		ld.fault(byName[name], v.text, v.source, err)
+	}
+}
+
+// checkHost reports what is wrong with a host name or IP address.
+func checkHost(host string) error {
+	if net.ParseIP(host) != nil {
+		return nil
+	}
+	if host == "" || strings.ContainsAny(host, " \t/:@[]") {
+		return errors.New("must be a host name or an IP address")
+	}
+	return nil
+}
+
+// Notices are the things worth one line each in the log at start: keys that
+// are set but mean nothing here, names nobody knows, settings that defeat each
+// other.
+func (c *Config) Notices() []string {
+	var out []string
+	for _, k := range table {
+		// ROCKETMQ_HOME is in the environment of every RocketMQ installation.
+		if k.Inert && c.values[k.Name].differs() && !c.implied(k.Name) {
+			out = append(out, k.Name+" has no meaning here: "+k.Meaning)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.extra)) {
+		out = append(out, fmt.Sprintf("%s in %s is not a key of this server: kept, and ignored", name, c.File))
+	}
+	for _, name := range c.tlsExtra {
+		out = append(out, fmt.Sprintf("%s in %s is not read from there: ignored", name, c.TLS.ConfigFile))
+	}
+	for _, name := range c.ignored {
+		out = append(out, name+" in the environment names no key: ignored")
+	}
+	return append(out, c.conflicts()...)
+}
+
+// implied reports whether a key has its value from something that nobody set
+// for its sake.
+func (c *Config) implied(name string) bool {
+	return name == "configStorePath" && c.values[name].text == c.File || c.values[name].source == "environment "+envRocketmqHome
+}
+
+// conflicts are the notices about settings that defeat each other.
+func (c *Config) conflicts() []string {
+	var out []string
+	files := c.TLS.CertPath != "" || c.TLS.KeyPath != ""
+	switch {
+	case c.TLS.Mode == TLSDisabled:
+	case c.TLS.TestMode && files:
+		out = append(out, "tls.test.mode.enable is true: tls.server.certPath and tls.server.keyPath are ignored, as Java does")
+	case !c.TLS.TestMode && (c.TLS.CertPath == "" || c.TLS.KeyPath == ""):
+		out = append(out, "tls.server.certPath or tls.server.keyPath is not set: connections with TLS are closed")
+	}
+	if p := c.Product; p.ClusterTest && len(p.NamesrvAddrs) == 0 && p.AddressServer == "" {
+		out = append(out, "clusterTest is true, but neither productNamesrvAddr nor productAddressServer is set: nobody is asked")
+	}
+	if c.Listen.Pprof && c.Listen.HTTPAddr == "" {
+		out = append(out, "pprof is true, but httpAddr is not set: it is not served")
+	}
+	return out
+}

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// helpWidth is the longest line of the help text.
+const helpWidth = 110
+
+// Help is the text for -h.
+func Help() string {
+	var b strings.Builder
+	b.WriteString(`usage: namesrv [-c FILE] [-p] [-n ADDR] [-h] [--KEY VALUE]...
+
+  -c, --configFile FILE    Java properties file with any of the keys below
+  -p, --printConfigItem    print the configuration and exit
+  -n, --namesrvAddr ADDR   accepted as by Java's mqnamesrv; has no meaning here
+  -h, --help               print this help and exit
+
+Each key is a flag, a key of the file and an environment variable: listenPort is --listenPort 9876,
+listenPort=9876 and ` + byName["listenPort"].Env() + `=9876. A flag wins over the environment, that over the
+file. ` + envConfigFile + ` stands for -c.
+`)
+	for _, group := range groups {
+		fmt.Fprintf(&b, "\n%s\n", group)
+		if group == GroupInert {
+			wrap(&b, "  ", names(group))
+			continue
+		}
+		for _, k := range inGroup(group) {
+			fmt.Fprintf(&b, "  --%s %s%s\n", k.Name, k.Kind, k.defaultNote())
+			wrap(&b, "        ", strings.Fields(k.Meaning+k.wordsNote()))
+		}
+	}
+	return b.String()
+}
+
+// Markdown is the table of all keys for the README.
+func Markdown() string {
+	var b strings.Builder
+	for _, group := range groups {
+		if group == GroupInert {
+			fmt.Fprintf(&b, "**%s**: ", group)
+			for i, k := range inGroup(group) {
+				if i > 0 {
+					b.WriteString(", ")
+				}
+				fmt.Fprintf(&b, "`%s`", k.Name)
+			}
+			b.WriteString(".\n")
+			continue
+		}
+		fmt.Fprintf(&b, "**%s**\n\n| key | kind | default | meaning |\n|---|---|---|---|\n", group)
+		for _, k := range inGroup(group) {
+			def := ""
+			if k.Default != "" {
+				def = "`" + k.Default + "`"
+			}
+			meaning := strings.ReplaceAll(k.Meaning+k.wordsNote(), "|", `\|`)
+			if k.Live {
+				meaning += " (live)"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Kind, def, meaning)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func inGroup(group Group) []Key {
+	var out []Key
+	for _, k := range table {
+		if k.Group == group {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func names(group Group) []string {
+	var out []string
+	for _, k := range inGroup(group) {
+		out = append(out, k.Name)
+	}
+	return out
+}
+
+// defaultNote is the default in brackets, if there is one to show.
+func (k Key) defaultNote() string {
+	if k.Default == "" {
+		return ""
+	}
+	return " [" + k.Default + "]"
+}
+
+// wordsNote lists the words a value may be.
+func (k Key) wordsNote() string {
+	if len(k.Words) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(k.Words, ", ")
+}
+
+// wrap writes words in lines of at most helpWidth, each behind indent.
+func wrap(b *strings.Builder, indent string, words []string) {
+	column := 0
+	for _, word := range words {
+		switch {
+		case column == 0:
+			b.WriteString(indent)
+			column = len(indent)
+		case column+1+len(word) > helpWidth:
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	b.WriteByte('\n')
+}
