@@ -63,6 +63,14 @@ func TestAppendReplyIsAppendFrameOfReply(t *testing.T) {
 	}
 }
 
+func TestEncodingNames(t *testing.T) {
+	for enc, want := range map[Encoding]string{EncodingJSON: "JSON", EncodingBinary: "ROCKETMQ", 2: "unknown"} {
+		if got := enc.String(); got != want {
+			t.Errorf("%d is %s, want %s", uint8(enc), got, want)
+		}
+	}
+}
+
 func TestCodeNames(t *testing.T) {
 	for _, tt := range []struct {
 		code Code

@@ -3,7 +3,6 @@ package remoting
 import (
 	"fmt"
 	"strconv"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -12,15 +11,16 @@ import (
 // integers may stand in quotes or have a fraction (which is cut off), fields
 // may hold other values than strings (which become their text) or null (which
 // leaves them out), keys may stand without quotes, strings in single ones,
-// commas may be repeated, control characters may stand in strings. Not taken
-// over are comments and names of members in other spellings.
+// commas may be repeated, control characters may stand in strings, members may
+// be spelt Code or ext_fields. Not taken over are comments, and the syntax
+// errors that fastjson happens to survive.
 //
 // The member serializeTypeCurrentRPC is not looked at: the frame says how the
 // header is encoded. What is not UTF-8 is replaced, as 4.x does; 5.3.3 closes
 // the connection.
 func decodeJSON(s string, c *Command, spare Fields) error {
 	p := parser{s: validUTF8(s)}
-	if err := p.open('{'); err != nil {
+	if err := p.open(); err != nil {
 		return err
 	}
 	for {
@@ -31,7 +31,7 @@ func decodeJSON(s string, c *Command, spare Fields) error {
 		if p.closed {
 			break
 		}
-		switch key {
+		switch memberName(key) {
 		case "code":
 			var n int32
 			n, err = p.int32()
@@ -61,6 +61,39 @@ func decodeJSON(s string, c *Command, spare Fields) error {
 		return p.errorf("the header should end")
 	}
 	return nil
+}
+
+// memberName returns the name of the member that fastjson takes key for: it
+// prefers the exact name, but lets upper case, '_' and '-' pass.
+func memberName(key string) string {
+	switch key {
+	case "code", "version", "opaque", "flag", "language", "remark", "extFields", "serializeTypeCurrentRPC":
+		return key
+	}
+	for _, name := range [...]string{"code", "version", "opaque", "flag", "language", "remark", "extFields"} {
+		if likeName(key, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// likeName compares letters without regard to case and skips what stands
+// between words.
+func likeName(key, name string) bool {
+	n := 0
+	for i := range len(key) {
+		c := key[i]
+		if c == '_' || c == '-' {
+			continue
+		}
+		// Names have letters only, so that 0x20 is their case and nothing else.
+		if n == len(name) || c|0x20 != name[n]|0x20 {
+			return false
+		}
+		n++
+	}
+	return n == len(name)
 }
 
 // parser reads s from i on. Every method either moves i forward or fails, and
@@ -97,9 +130,9 @@ func (p *parser) space() {
 }
 
 // open consumes the brace that starts an object.
-func (p *parser) open(brace byte) error {
+func (p *parser) open() error {
 	p.space()
-	if p.peek() != brace {
+	if p.peek() != '{' {
 		return p.errorf("an object should start")
 	}
 	p.i++
@@ -156,109 +189,6 @@ func (p *parser) word() (string, error) {
 		return "", p.errorf("a key or a value should follow")
 	}
 	return p.s[start:p.i], nil
-}
-
-// quoted consumes a string in either kind of quotes. It copies only if there
-// is something to unescape.
-func (p *parser) quoted() (string, error) {
-	quote := p.s[p.i]
-	start := p.i + 1
-	for j := start; j < len(p.s); j++ {
-		switch p.s[j] {
-		case quote:
-			p.i = j + 1
-			return p.s[start:j], nil
-		case '\\':
-			p.i = start
-			return p.unescape(quote, j)
-		}
-	}
-	return "", p.errorf("the string does not end")
-}
-
-// unescape consumes the rest of a string that starts at i and has its first
-// backslash at j. A lone surrogate becomes U+FFFD.
-func (p *parser) unescape(quote byte, j int) (string, error) {
-	b := append(make([]byte, 0, 2*(j-p.i)+16), p.s[p.i:j]...)
-	for p.i = j; p.i < len(p.s); {
-		c := p.s[p.i]
-		p.i++
-		if c == quote {
-			return string(b), nil
-		}
-		if c != '\\' {
-			b = append(b, c)
-			continue
-		}
-		c = p.peek()
-		p.i++
-		switch c {
-		case '"', '\'', '\\', '/':
-			b = append(b, c)
-		case 'b':
-			b = append(b, '\b')
-		case 'f':
-			b = append(b, '\f')
-		case 'n':
-			b = append(b, '\n')
-		case 'r':
-			b = append(b, '\r')
-		case 't':
-			b = append(b, '\t')
-		case 'v':
-			b = append(b, '\v')
-		case '0', '1', '2', '3', '4', '5', '6', '7':
-			b = append(b, c-'0')
-		case 'x':
-			r, ok := p.hex(2)
-			if !ok {
-				return "", p.errorf(`two hexadecimal digits should follow \x`)
-			}
-			b = utf8.AppendRune(b, r)
-		case 'u':
-			r, ok := p.hex(4)
-			if !ok {
-				return "", p.errorf(`four hexadecimal digits should follow \u`)
-			}
-			b = utf8.AppendRune(b, p.surrogate(r))
-		default:
-			p.i--
-			return "", p.errorf("unknown escape")
-		}
-	}
-	return "", p.errorf("the string does not end")
-}
-
-// hex consumes n hexadecimal digits.
-func (p *parser) hex(n int) (rune, bool) {
-	if len(p.s)-p.i < n {
-		return 0, false
-	}
-	v, err := strconv.ParseUint(p.s[p.i:p.i+n], 16, 16)
-	if err != nil {
-		return 0, false
-	}
-	p.i += n
-	return rune(v), true
-}
-
-// surrogate completes r with the other half of its pair, if it is one half and
-// the other one follows.
-func (p *parser) surrogate(r rune) rune {
-	if !utf16.IsSurrogate(r) {
-		return r
-	}
-	at := p.i
-	if p.peek() == '\\' && at+1 < len(p.s) && p.s[at+1] == 'u' {
-		p.i += 2
-		if low, ok := p.hex(4); ok {
-			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
-				return pair
-			}
-		}
-		p.i = at
-	}
-	return utf8.RuneError
 }
 
 // text consumes any value and returns its text; ok is false for null.
@@ -336,7 +266,7 @@ func (p *parser) fields(spare Fields) (Fields, error) {
 		}
 		return nil, err
 	}
-	if err := p.open('{'); err != nil {
+	if err := p.open(); err != nil {
 		return nil, err
 	}
 	fields := spare.present()
@@ -402,19 +332,4 @@ func (p *parser) skip() error {
 		}
 		p.space()
 	}
-}
-
-// skipQuoted consumes a string without looking into its escapes.
-func (p *parser) skipQuoted() error {
-	quote := p.s[p.i]
-	for j := p.i + 1; j < len(p.s); j++ {
-		switch p.s[j] {
-		case quote:
-			p.i = j + 1
-			return nil
-		case '\\':
-			j++
-		}
-	}
-	return p.errorf("the string does not end")
 }

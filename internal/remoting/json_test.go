@@ -62,6 +62,11 @@ func TestJSONHeaders(t *testing.T) {
 		{`{,,"code":105,,"flag":2,}`, Command{Code: 105, Flag: 2}},
 		{`{"\u0063ode":105}`, Command{Code: 105}},
 
+		// Other spellings of members, but not of fields.
+		{`{"Code":1,"OPAQUE":2,"ext_fields":{"Topic":"t"},"re-mark":"r"}`,
+			Command{Code: 1, Opaque: 2, Remark: "r", ExtFields: Fields{{"Topic", "t"}}}},
+		{`{"ccode":1,"cod":1,"codes":1,"c de":1,"":1,"_":1,"\u0003ode":1}`, Command{}},
+
 		// Members that nobody knows.
 		{`{"x":{"y":[1,{"z":"}"}]},"code":105}`, Command{Code: 105}},
 		{`{"x":"a\"b","y":'c\'d',"code":105}`, Command{Code: 105}},

@@ -97,19 +97,9 @@ func (r *Reader) next(length []byte, cmd *Command) error {
 	if err != nil {
 		return err
 	}
-	var header string
-	if whole := 8 + headerLen; whole <= r.br.Size() {
-		if b, err = r.br.Peek(whole); err != nil {
-			return readError("header", err)
-		}
-		header = string(b[8:])
-		r.discard(whole)
-	} else {
-		r.discard(8)
-		if b, err = r.read(headerLen); err != nil {
-			return readError("header", err)
-		}
-		header = string(b)
+	header, err := r.header(headerLen)
+	if err != nil {
+		return readError("header", err)
 	}
 	if err := decodeHeader(enc, header, cmd); err != nil {
 		return err
@@ -127,11 +117,23 @@ func (r *Reader) next(length []byte, cmd *Command) error {
 	return nil
 }
 
-// discard drops n bytes that Peek has just returned.
-func (r *Reader) discard(n int) {
-	if _, err := r.br.Discard(n); err != nil {
-		panic("remoting: buffered bytes are gone: " + err.Error())
+// header consumes the 8 bytes that were looked at already and the n of the
+// header, and returns the latter.
+func (r *Reader) header(n int) (string, error) {
+	if 8+n > r.br.Size() {
+		if _, err := r.br.Discard(8); err != nil {
+			return "", err
+		}
+		b, err := r.read(n)
+		return string(b), err
 	}
+	b, err := r.br.Peek(8 + n)
+	if err != nil {
+		return "", err
+	}
+	s := string(b[8:])
+	_, err = r.br.Discard(8 + n)
+	return s, err
 }
 
 // read returns the next n bytes in new memory, which grows as they arrive.
