@@ -11,7 +11,7 @@ import (
 
 // newRow returns the row that stores topic. The names in it are the ones that
 // the store has already: those given may be parts of a whole request.
-func (s *Store) newRow(set *topicSet, old *core.Row, topic *core.Topic) *core.Row {
+func (s *Store) newRow(set *topicSet, old *core.Row, topic core.Topic) *core.Row {
 	row := &core.Row{Broker: set.broker, Topic: core.Topic{Queues: topic.Queues}}
 	if old != nil {
 		row.Name = old.Name

@@ -141,31 +141,53 @@ func (s *Store) WriteTopics(_ context.Context, w core.TopicWrite) ([]string, err
 // difference returns the rows that w adds or replaces, and those it removes.
 // It reads set.rows without set.mu: its caller is the only one that writes.
 func (s *Store) difference(set *topicSet, w core.TopicWrite) (put, gone []*core.Row) {
+	mappings := make(map[string]*core.Mapping, len(w.Mappings))
+	for _, m := range w.Mappings {
+		mappings[m.Topic] = m
+	}
+	change := func(topic core.Topic, old *core.Row) {
+		if m, ok := mappings[topic.Name]; ok {
+			topic.Mapping = m
+			delete(mappings, topic.Name)
+		} else if topic.Mapping == nil && old != nil && !w.Replace {
+			topic.Mapping = old.Mapping
+		}
+		if old == nil || !old.Equal(topic) {
+			put = append(put, s.newRow(set, old, topic))
+		}
+	}
 	met := 0
-	for i := range w.Put {
-		topic := &w.Put[i]
+	for _, topic := range w.Put {
 		old := set.rows[topic.Name]
 		if old != nil {
 			met++
-			if old.Equal(*topic) {
-				continue
+		}
+		change(topic, old)
+	}
+	// If Put names every topic of the set, none is left to remove or to map.
+	if met < len(set.rows) {
+		gone = removed(set, w)
+		for name := range mappings {
+			if old := set.rows[name]; old != nil && !w.Replace && !slices.Contains(w.Remove, name) {
+				change(old.Topic, old)
 			}
 		}
-		if put == nil {
-			put = make([]*core.Row, 0, len(w.Put)-i)
-		}
-		put = append(put, s.newRow(set, old, topic))
 	}
-	// If Put names every topic of the set, none is left to remove.
-	if len(w.Remove) == 0 && !w.Replace || met == len(set.rows) {
-		return put, nil
+	return put, gone
+}
+
+// removed returns the rows that w takes away. What it puts, it does not remove.
+func removed(set *topicSet, w core.TopicWrite) []*core.Row {
+	if !w.Replace && len(w.Remove) == 0 {
+		return nil
 	}
-	named := make(map[string]struct{}, len(w.Put))
+	keep := make(map[string]struct{}, len(w.Put))
 	for i := range w.Put {
-		named[w.Put[i].Name] = struct{}{}
+		keep[w.Put[i].Name] = struct{}{}
 	}
+	var gone []*core.Row
 	drop := func(name string, row *core.Row) {
-		if _, ok := named[name]; !ok && row != nil {
+		if _, kept := keep[name]; !kept && row != nil {
 			gone = append(gone, row)
 		}
 	}
@@ -173,10 +195,10 @@ func (s *Store) difference(set *topicSet, w core.TopicWrite) (put, gone []*core.
 		for name, row := range set.rows {
 			drop(name, row)
 		}
-		return put, gone
+		return gone
 	}
 	for _, name := range w.Remove {
 		drop(name, set.rows[name])
 	}
-	return put, gone
+	return gone
 }
