@@ -24,8 +24,8 @@ func (e Encoding) String() string {
 
 // Bits of [Command.Flag].
 const (
-	flagResponse = 1 << 0
-	flagOneway   = 1 << 1
+	FlagResponse = 1 << 0
+	FlagOneway   = 1 << 1
 )
 
 // serverLanguage is what replies say. Clients look for a Java server's, and
@@ -88,10 +88,10 @@ type Command struct {
 }
 
 // IsResponse reports whether c answers a request.
-func (c *Command) IsResponse() bool { return c.Flag&flagResponse != 0 }
+func (c *Command) IsResponse() bool { return c.Flag&FlagResponse != 0 }
 
 // IsOneway reports whether c is a request that must not be answered.
-func (c *Command) IsOneway() bool { return c.Flag&flagOneway != 0 }
+func (c *Command) IsOneway() bool { return c.Flag&FlagOneway != 0 }
 
 // Reply returns the beginnings of an answer to c: the code, and what every
 // answer takes over or says. The request's encoding is kept; its flags are not.
@@ -101,7 +101,7 @@ func (c *Command) Reply(code Code) Command {
 		Language: serverLanguage,
 		Version:  ServerVersion,
 		Opaque:   c.Opaque,
-		Flag:     flagResponse,
+		Flag:     FlagResponse,
 		Encoding: c.Encoding,
 	}
 }

@@ -35,7 +35,7 @@ func AppendReply(dst []byte, enc Encoding, code Code, opaque int32, remark strin
 		language: serverLanguage,
 		version:  ServerVersion,
 		opaque:   opaque,
-		flag:     flagResponse,
+		flag:     FlagResponse,
 		remark:   remark,
 		ext:      ext,
 	}

@@ -246,3 +246,13 @@ func decodeHeader(enc Encoding, s string, c *Command) error {
 	}
 	return decodeJSON(s, c, spare)
 }
+
+// Wait blocks until at least one byte of the next frame is there. The error is
+// the connection's, io.EOF if it ends; Next may be called after it.
+func (r *Reader) Wait() error {
+	if r.err != nil {
+		return r.err
+	}
+	_, err := r.br.Peek(1)
+	return err
+}

@@ -1,0 +1,127 @@
+package nameserver
+
+import (
+	"context"
+	"errors"
+	"hash/crc32"
+	"strconv"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"signpost/core"
+	"signpost/internal/remoting"
+	"signpost/internal/wire"
+)
+
+// registerBroker answers REGISTER_BROKER.
+//
+// Fields: brokerName, brokerAddr, clusterName, haServerAddr, brokerId,
+// compressed, bodyCrc32; 5.x: heartbeatTimeoutMillis, enableActingMaster,
+// __ZONE_NAME. Body: RegisterBrokerBody, or none. Answer: haServerAddr and
+// masterAddr for a slave whose master lives; the body is the order
+// configuration, if there is any.
+//
+// The body is decoded only if its digest is a new one. Java answers 0 to
+// registrations that failed half way; here a failure is code 1, and the broker
+// tries again with its next.
+func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error) {
+	reg, err := s.registration(req)
+	if err != nil {
+		return reply{}, err
+	}
+	now := s.o.Now()
+	reg.Age = now.Sub(req.arrived)
+	answer, err := s.o.Registry.Register(ctx, now, reg)
+	if err != nil {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			s.o.Log.Warn("registration refused", "broker", reg.Broker, "cluster", reg.Cluster, "addr", reg.Addr, "peer", req.conn.peer, "error", err)
+		}
+		return reply{}, err
+	}
+	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
+	rep := reply{ext: withHeader}
+	if answer.MasterAddr != "" {
+		rep.ext = remoting.Fields{{Key: "haServerAddr", Value: answer.HAAddr}, {Key: "masterAddr", Value: answer.MasterAddr}}
+	}
+	if s.o.Switches().OrderToBroker {
+		rep.body, err = s.orderTable(ctx)
+	}
+	return rep, err
+}
+
+func (s *Server) registration(req *request) (core.Registration, error) {
+	body := req.cmd.Body
+	if sum, _ := req.integer("bodyCrc32"); sum != 0 && sum != int64(crc32.ChecksumIEEE(body)&0x7fffffff) {
+		return core.Registration{}, &codedError{code: remoting.SystemError, text: "crc32 not match"}
+	}
+	id, ok := req.integer("brokerId")
+	reg := core.Registration{
+		Cluster: cloneOf(req.field("clusterName")),
+		Broker:  cloneOf(req.field("brokerName")),
+		ID:      id,
+		Addr:    cloneOf(req.field("brokerAddr")),
+		HAAddr:  cloneOf(req.field("haServerAddr")),
+		Zone:    cloneOf(req.field("__ZONE_NAME")),
+		Timeout: s.o.Limits.BrokerTimeout,
+	}
+	if ms, ok := req.integer("heartbeatTimeoutMillis"); ok && ms > 0 {
+		reg.Timeout = time.Duration(ms) * time.Millisecond
+	}
+	if v, ok := req.cmd.ExtFields.Get("enableActingMaster"); ok && v != "" {
+		reg.ActingMaster = core.ActingMasterOff
+		if req.flag("enableActingMaster") {
+			reg.ActingMaster = core.ActingMasterOn
+		}
+	}
+	if ok { // without an id the body is still judged first, as Java does
+		reg.Digest = digest(&req.cmd)
+	}
+	reg.Content = func() (core.Content, error) {
+		c, err := wire.DecodeRegistration(body, wire.Options{
+			Compressed: req.flag("compressed"), Version: req.cmd.Version,
+			MaxInflated: s.o.Limits.Inflated, MaxTopics: s.o.Limits.Topics,
+		})
+		if err == nil && !ok {
+			err = &core.FieldError{Field: "brokerId", Reason: "is missing or no number"}
+		}
+		if errors.Is(err, wire.ErrTooLarge) {
+			s.o.Observer.Refused("registration too large")
+		}
+		return c, err
+	}
+	return reg, nil
+}
+
+// digest covers all that a registration says: its fields in their order, the
+// sender's version (which decides how the body reads), and the body. A second
+// hash is not worth its time: two registrations of one broker would have to
+// collide in 64 bits.
+func digest(cmd *remoting.Command) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	var number [8]byte
+	for _, f := range cmd.ExtFields {
+		d.WriteString(f.Key)
+		d.Write(number[:1])
+		d.WriteString(f.Value)
+		d.Write(number[:1])
+	}
+	d.Write(strconv.AppendInt(number[:0], int64(cmd.Version), 10))
+	d.Write([]byte{0})
+	d.Write(cmd.Body)
+	return max(d.Sum64(), 1)
+}
+
+// orderTable returns the order configuration as brokers are sent it, nil if
+// there is none.
+func (s *Server) orderTable(ctx context.Context) ([]byte, error) {
+	table, err := s.o.Registry.KV(ctx, core.OrderNamespace)
+	if errors.Is(err, core.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return wire.AppendKVTable(nil, table), nil
+}

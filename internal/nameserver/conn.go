@@ -1,0 +1,255 @@
+package nameserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"signpost/internal/remoting"
+)
+
+const (
+	// flushAt bounds the answers that are gathered before they are written.
+	flushAt = 64 << 10
+	// keepOut is the largest answer buffer that is kept for the next use.
+	keepOut = 128 << 10
+)
+
+var outPool = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+
+// conn is one connection. Its loop reads frames, works on what is quick and
+// hands the rest to goroutines, so answers may come in any order.
+type conn struct {
+	s    *Server
+	nc   net.Conn
+	peer string
+
+	slots chan struct{} // requests in flight beside the loop
+	wg    sync.WaitGroup
+
+	brokers map[brokerKey]struct{} // owned; guarded by owners.mu
+
+	mu      sync.Mutex // guards what follows, and writes
+	out     *[]byte    // answers gathered and not written yet
+	broken  bool
+	stopped bool
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	return &conn{s: s, nc: nc, peer: nc.RemoteAddr().String(), slots: make(chan struct{}, s.o.Limits.InFlight)}
+}
+
+// run serves the connection until it ends, and then drops what it registered.
+func (c *conn) run() {
+	defer c.nc.Close()
+	nc, err := c.secure()
+	if err != nil {
+		c.logEnd(err)
+		return
+	}
+	err = c.loop(nc)
+	closed := c.s.o.Now()
+	c.wg.Wait()
+	c.flush()
+	nc.Close()
+	c.logEnd(err)
+	if !c.s.draining.Load() {
+		c.s.dropAll(c, closed)
+	}
+}
+
+func (c *conn) secure() (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(c.s.base, c.s.o.Limits.Idle)
+	defer cancel()
+	nc, err := c.s.o.Secure(ctx, c.nc)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.nc = nc
+	c.mu.Unlock()
+	return nc, nil
+}
+
+func (c *conn) limit(code remoting.Code) int {
+	if code == remoting.RegisterBroker {
+		return c.s.o.Limits.Registration
+	}
+	return c.s.o.Limits.Frame
+}
+
+func (c *conn) loop(nc net.Conn) error {
+	r := remoting.NewReader(nc, c.limit)
+	req := request{conn: c}
+	for {
+		if !r.Ready() {
+			if err := c.flush(); err != nil {
+				return err
+			}
+			if err := c.wait(nc, r); err != nil {
+				return err
+			}
+		}
+		if err := r.Next(&req.cmd); err != nil {
+			return err
+		}
+		if req.cmd.IsResponse() {
+			continue // nobody here waits for one
+		}
+		req.arrived = c.s.o.Now()
+		if err := c.dispatch(&req); err != nil {
+			return err
+		}
+	}
+}
+
+// wait blocks until a frame begins, for as long as a connection may idle; the
+// frame then has to be whole within the read timeout.
+func (c *conn) wait(nc net.Conn, r *remoting.Reader) error {
+	now := time.Now()
+	if r.Buffered() == 0 {
+		if err := c.setReadDeadline(nc, now.Add(c.s.o.Limits.Idle)); err != nil {
+			return err
+		}
+		if err := r.Wait(); err != nil {
+			return err
+		}
+		if r.Ready() {
+			return nil
+		}
+		now = time.Now()
+	}
+	return c.setReadDeadline(nc, now.Add(c.s.o.Limits.Read))
+}
+
+// setReadDeadline does not undo stopReading.
+func (c *conn) setReadDeadline(nc net.Conn, t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped {
+		return net.ErrClosed
+	}
+	return nc.SetReadDeadline(t)
+}
+
+// stopReading ends the loop; what is in flight is still answered.
+func (c *conn) stopReading() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	c.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (c *conn) dispatch(req *request) error {
+	h, ok := c.s.handlers[req.cmd.Code]
+	if !ok {
+		return c.answer(req, unsupported(req.cmd.Code))
+	}
+	if h.inline {
+		return c.answer(req, c.s.handle(h, req))
+	}
+	select {
+	case c.slots <- struct{}{}:
+	default:
+		// No slot: the peer waits, as its unread frames do. Before, it gets
+		// the answers that are ready.
+		if err := c.flush(); err != nil {
+			return err
+		}
+		c.slots <- struct{}{}
+	}
+	own := *req
+	own.cmd.ExtFields = append(remoting.Fields(nil), req.cmd.ExtFields...)
+	c.wg.Add(1)
+	go func() {
+		defer c.wg.Done()
+		defer func() { <-c.slots }()
+		if c.answer(&own, c.s.handle(h, &own)) == nil {
+			c.flush()
+		}
+	}()
+	return nil
+}
+
+// answer gathers a reply. Oneway requests get none, whatever happened.
+func (c *conn) answer(req *request, rep reply) error {
+	c.s.o.Observer.Request(req.cmd.Code, rep.code, c.s.o.Now().Sub(req.arrived))
+	if req.cmd.IsOneway() {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out == nil {
+		c.out = outPool.Get().(*[]byte)
+	}
+	*c.out = remoting.AppendReply(*c.out, req.cmd.Encoding, rep.code, req.cmd.Opaque, rep.remark, rep.ext, rep.body)
+	if len(*c.out) >= flushAt {
+		return c.flushLocked()
+	}
+	return nil
+}
+
+func (c *conn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flushLocked()
+}
+
+// flushLocked writes the gathered answers. A peer that does not take them in
+// time loses the connection.
+func (c *conn) flushLocked() error {
+	if c.out == nil {
+		return nil
+	}
+	out := c.out
+	c.out = nil
+	if c.broken {
+		return net.ErrClosed
+	}
+	c.nc.SetWriteDeadline(time.Now().Add(c.s.o.Limits.Write))
+	_, err := c.nc.Write(*out)
+	if cap(*out) <= keepOut {
+		*out = (*out)[:0]
+		outPool.Put(out)
+	}
+	if err != nil {
+		c.broken = true
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.s.o.Observer.Refused("slow reader")
+		}
+		c.nc.Close()
+		return err
+	}
+	return nil
+}
+
+// logEnd says why a connection ended, if that was anybody's fault.
+func (c *conn) logEnd(err error) {
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), c.s.draining.Load():
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.s.o.Observer.Refused("idle or slow")
+		c.s.o.Log.Info("connection closed: nothing came in time", "peer", c.peer)
+	default:
+		reason := "broken connection"
+		if isProtocolError(err) {
+			reason = "broken frame"
+		}
+		c.s.o.Observer.Refused(reason)
+		c.s.o.Log.Warn("connection closed", "peer", c.peer, "reason", reason, "error", err)
+	}
+}
+
+func isProtocolError(err error) bool {
+	for _, e := range []error{remoting.ErrBadLength, remoting.ErrFrameTooLong, remoting.ErrHeaderTooLong, remoting.ErrBadEncoding,
+		remoting.ErrBadHeader, remoting.ErrForeignProtocol, remoting.ErrBadProxyHeader} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,72 @@
+package nameserver
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"signpost/core"
+)
+
+// brokerKey names a broker process as its connection knows it.
+type brokerKey struct{ cluster, broker, addr string }
+
+// owners knows which connection a broker registered through last. A
+// connection that closes takes only what is still its own: a broker that
+// reconnected before stays.
+type owners struct {
+	mu sync.Mutex
+	by map[brokerKey]*conn
+}
+
+func (o *owners) claim(k brokerKey, c *conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if was := o.by[k]; was != nil {
+		delete(was.brokers, k)
+	}
+	if c.brokers == nil {
+		c.brokers = map[brokerKey]struct{}{}
+	}
+	c.brokers[k] = struct{}{}
+	o.by[k] = c
+}
+
+func (o *owners) release(k brokerKey) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if was := o.by[k]; was != nil {
+		delete(was.brokers, k)
+		delete(o.by, k)
+	}
+}
+
+// take removes and returns what c owns.
+func (o *owners) take(c *conn) []brokerKey {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	keys := make([]brokerKey, 0, len(c.brokers))
+	for k := range c.brokers {
+		keys = append(keys, k)
+		delete(o.by, k)
+	}
+	c.brokers = nil
+	return keys
+}
+
+// dropAll tells the registry that a connection is gone, and with it the
+// brokers that registered through it, all of them.
+func (s *Server) dropAll(c *conn, closed time.Time) {
+	for _, k := range s.owners.take(c) {
+		ctx, cancel := context.WithTimeout(s.base, s.o.Limits.Handler)
+		now := s.o.Now()
+		err := s.o.Registry.Unregister(ctx, now, core.Departure{
+			Cluster: k.cluster, Broker: k.broker, Addr: k.addr, Age: now.Sub(closed), LeaseOnly: true,
+		})
+		cancel()
+		if err != nil {
+			// Its lease runs out by itself.
+			s.o.Log.Error("broker of a closed connection not dropped", "broker", k.broker, "addr", k.addr, "error", err)
+		}
+	}
+}

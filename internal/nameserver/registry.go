@@ -1,0 +1,86 @@
+package nameserver
+
+import (
+	"context"
+	"time"
+
+	"signpost/core"
+	"signpost/internal/remoting"
+)
+
+// Registry is the route model as the TCP front uses it. Its parts are what the
+// handlers of one kind of request call.
+type Registry interface {
+	Registrar
+	Router
+	Lister
+	Administrator
+	KeyValues
+}
+
+// Registrar takes what brokers say of themselves.
+type Registrar interface {
+	Register(ctx context.Context, now time.Time, r core.Registration) (core.Registered, error)
+	Beat(ctx context.Context, now time.Time, b core.Beat) (core.BeatAnswer, error)
+	Unregister(ctx context.Context, now time.Time, d core.Departure) error
+	DataVersion(ctx context.Context, now time.Time, cluster, broker, addr string) (core.DataVersion, error)
+	RegisterQueues(ctx context.Context, now time.Time, topic string, rows []core.Row) error
+}
+
+// Router finds topics.
+type Router interface {
+	Route(ctx context.Context, now time.Time, topic string) (*core.Route, error)
+}
+
+// Lister lists what is alive.
+type Lister interface {
+	Topics(ctx context.Context, now time.Time, kind core.TopicKind, cluster string) ([]string, error)
+	Groups(ctx context.Context, now time.Time) ([]core.Group, error)
+	Group(ctx context.Context, now time.Time, name string) (core.Group, error)
+}
+
+// Administrator does what operators ask for.
+type Administrator interface {
+	WipeWrite(ctx context.Context, now time.Time, broker string) (int, error)
+	AddWrite(ctx context.Context, now time.Time, broker string) (int, error)
+	DeleteTopic(ctx context.Context, now time.Time, topic, cluster string) error
+}
+
+// KeyValues keeps the operators' configuration.
+type KeyValues interface {
+	KV(ctx context.Context, namespace string) (map[string]string, error)
+	PutKV(ctx context.Context, namespace, key, value string) error
+	DeleteKV(ctx context.Context, namespace, key string) error
+}
+
+var _ Registry = (*core.Registry)(nil)
+
+// handlerTable is which handler answers which request code.
+func (s *Server) handlerTable() map[remoting.Code]handler {
+	local := s.o.Local
+	return map[remoting.Code]handler{
+		remoting.PutKVConfig:                      {serve: s.putKV},
+		remoting.GetKVConfig:                      {serve: s.getKV, inline: local, header: true},
+		remoting.DeleteKVConfig:                   {serve: s.deleteKV},
+		remoting.RegisterBroker:                   {serve: s.registerBroker, header: true},
+		remoting.UnregisterBroker:                 {serve: s.unregisterBroker},
+		remoting.GetRouteInfoByTopic:              {serve: s.getRoute, inline: local && s.o.Product == nil},
+		remoting.GetBrokerClusterInfo:             {serve: s.getClusterInfo},
+		remoting.WipeWritePermOfBroker:            {serve: s.wipeWritePerm, header: true},
+		remoting.GetAllTopicListFromNameServer:    {serve: s.getAllTopics},
+		remoting.DeleteTopicInNameServer:          {serve: s.deleteTopic},
+		remoting.RegisterTopicInNameServer:        {serve: s.registerTopic},
+		remoting.GetKVListByNamespace:             {serve: s.getKVList, inline: local},
+		remoting.GetTopicsByCluster:               {serve: s.getTopicsByCluster},
+		remoting.GetSystemTopicListFromNameServer: {serve: s.getSystemTopics},
+		remoting.GetUnitTopicList:                 {serve: s.getUnitTopics},
+		remoting.GetHasUnitSubTopicList:           {serve: s.getUnitSubTopics},
+		remoting.GetHasUnitSubUnunitTopicList:     {serve: s.getUnitSubUnunitTopics},
+		remoting.UpdateNameServerConfig:           {serve: s.updateConfig},
+		remoting.GetNameServerConfig:              {serve: s.getConfig},
+		remoting.QueryDataVersion:                 {serve: s.queryDataVersion, header: true},
+		remoting.AddWritePermOfBroker:             {serve: s.addWritePerm, header: true},
+		remoting.GetBrokerMemberGroup:             {serve: s.getBrokerMemberGroup},
+		remoting.BrokerHeartbeat:                  {serve: s.brokerHeartbeat},
+	}
+}
