@@ -27,11 +27,7 @@ func (ld *loader) check() {
 		}
 	}
 	if addr := c.Product.AddressServer; addr != "" {
-		host, _, err := net.SplitHostPort(addr)
-		if err != nil {
-			host = addr
-		}
-		ld.require("productAddressServer", checkHost(host))
+		ld.require("productAddressServer", checkServer(addr))
 	}
 	for _, name := range c.Remote.Allow {
 		switch k := byName[name]; {
@@ -63,6 +59,18 @@ func checkHost(host string) error {
 		return errors.New("must be a host name or an IP address")
 	}
 	return nil
+}
+
+// checkServer reports what is wrong with a host that may have a port.
+func checkServer(addr string) error {
+	host := addr
+	if strings.Contains(addr, ":") {
+		if err := checkHostPort(addr); err != nil {
+			return err
+		}
+		host, _, _ = net.SplitHostPort(addr) // checked just now
+	}
+	return checkHost(host)
 }
 
 // Notices are the things worth one line each in the log at start: keys that

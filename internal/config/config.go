@@ -41,9 +41,8 @@ type Config struct {
 	Shutdown Shutdown
 	Log      Log
 
-	inert    inert
-	values   map[string]value  // every key of the table
-	extra    map[string]string // keys of the file that the table does not know
+	values   map[string]value  // every key of the table, secrets masked
+	extra    map[string]string // keys of the file that the table does not know, likewise
 	ignored  []string          // SIGNPOST_* variables that name no key, sorted
 	tlsExtra []string          // keys of the TLS file that are not read from there, sorted
 }
@@ -151,14 +150,6 @@ const (
 	LogText = "text"
 	LogJSON = "json"
 )
-
-// inert holds the values that are checked for their form and then not used.
-type inert struct {
-	flag   bool
-	number int
-	text   string
-	secret Secret
-}
 
 // value is what one key has and where it came from.
 type value struct {

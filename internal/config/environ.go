@@ -14,9 +14,9 @@ const (
 	envRocketmqHome = "ROCKETMQ_HOME"
 )
 
-// serviceLink matches what Kubernetes puts into every container for a service
-// that is called signpost.
-var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_[0-9]+_.*)?)$`)
+// serviceLink matches the names of what Kubernetes puts into every container
+// for a service called signpost; beside them there is SIGNPOST_PORT, a URL.
+var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT(_.*)?)$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_.*)?$`)
 
 // environment is what the process's environment says.
 type environment struct {
@@ -55,7 +55,7 @@ func readEnviron(environ []string) environment {
 			e.configFile = text
 		case name == envRocketmqHome:
 			e.home.values["rocketmqHome"] = text
-		case strings.HasPrefix(name, envPrefix) && !serviceLink.MatchString(name):
+		case strings.HasPrefix(name, envPrefix) && !serviceLink.MatchString(name) && !strings.Contains(text, "://"):
 			e.unknown = append(e.unknown, name)
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -43,6 +44,10 @@ func readArgs(args []string) (commandLine, error) {
 	}
 	if flags.Changed("help") {
 		return commandLine{}, ErrHelp
+	}
+	// An empty name is a script's unset variable, not a wish for no file.
+	if f := flags.Lookup("configFile"); f.Changed && f.Value.String() == "" {
+		return commandLine{}, &UsageError{errors.New("flag needs a file: --configFile")}
 	}
 	cl := commandLine{
 		configFile: flags.Lookup("configFile").Value.String(),

@@ -29,14 +29,15 @@ file. ` + envConfigFile + ` stands for -c.
 			continue
 		}
 		for _, k := range inGroup(group) {
-			fmt.Fprintf(&b, "  --%s %s%s\n", k.Name, k.Kind, k.defaultNote())
-			wrap(&b, "        ", strings.Fields(k.Meaning+k.wordsNote()))
+			fmt.Fprintf(&b, "  --%s %s%s\n", k.Name, k.form(), k.defaultNote())
+			wrap(&b, "        ", strings.Fields(k.Meaning))
 		}
 	}
 	return b.String()
 }
 
-// Markdown is the table of all keys for the README.
+// Markdown is the table of all keys for the README. Keys marked live can be
+// changed while the server runs.
 func Markdown() string {
 	var b strings.Builder
 	for _, group := range groups {
@@ -57,11 +58,11 @@ func Markdown() string {
 			if k.Default != "" {
 				def = "`" + k.Default + "`"
 			}
-			meaning := strings.ReplaceAll(k.Meaning+k.wordsNote(), "|", `\|`)
+			meaning := k.Meaning
 			if k.Live {
 				meaning += " (live)"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, k.Kind, def, meaning)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, strings.ReplaceAll(k.form(), "|", ", "), def, meaning)
 		}
 		b.WriteString("\n")
 	}
@@ -94,12 +95,12 @@ func (k Key) defaultNote() string {
 	return " [" + k.Default + "]"
 }
 
-// wordsNote lists the words a value may be.
-func (k Key) wordsNote() string {
-	if len(k.Words) == 0 {
-		return ""
+// form is what a value looks like: its kind, or the words it may be.
+func (k Key) form() string {
+	if k.Kind == Word {
+		return strings.Join(k.Words, "|")
 	}
-	return ": " + strings.Join(k.Words, ", ")
+	return string(k.Kind)
 }
 
 // wrap writes words in lines of at most helpWidth, each behind indent.

@@ -9,7 +9,7 @@ import (
 type Kind string
 
 // The kinds of values. Numbers are decimal, as java.lang.Integer reads them;
-// white space around any value is not part of it.
+// white space around a value is not part of it, but of a secret it is.
 const (
 	Bool    Kind = "bool"    // true or false, in any case
 	Int     Kind = "int"     // a count

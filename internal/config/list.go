@@ -19,7 +19,7 @@ func (c *Config) Settings() []Setting {
 	var out []Setting
 	for _, k := range table {
 		if v := c.values[k.Name]; v.differs() && !c.implied(k.Name) {
-			out = append(out, Setting{Key: k.Name, Value: shown(k.Secret, v.text), Source: v.source})
+			out = append(out, Setting{Key: k.Name, Value: v.text, Source: v.source})
 		}
 	}
 	return out
@@ -34,11 +34,11 @@ func (c *Config) List() string {
 	lines := make(map[string]string, len(c.values)+len(c.extra))
 	for _, k := range table {
 		if v := c.values[k.Name]; v.text != "" || k.Default != "" {
-			lines[k.Name] = shown(k.Secret, v.text)
+			lines[k.Name] = v.text
 		}
 	}
 	for name, text := range c.extra {
-		lines[name] = shown(looksSecret(name), text)
+		lines[name] = text
 	}
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(lines)) {

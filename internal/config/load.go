@@ -61,11 +61,14 @@ type loader struct {
 	faults Faults
 }
 
+// keep notes the value of a key; of a secret only that it is there.
+func (ld *loader) keep(k *Key, v value) {
+	v.text = shown(k.Secret, v.text)
+	ld.cfg.values[k.Name] = v
+}
+
 func (ld *loader) fault(k *Key, text string, source Source, err error) {
-	if k.Secret && text != "" {
-		text = Mask
-	}
-	ld.faults = append(ld.faults, Fault{Key: k.Name, Value: text, Source: source, Err: err})
+	ld.faults = append(ld.faults, Fault{Key: k.Name, Value: shown(k.Secret, text), Source: source, Err: err})
 }
 
 // defaults sets every key to its default. An error is a mistake in the table.
@@ -75,7 +78,7 @@ func (ld *loader) defaults() error {
 		if err != nil {
 			return fmt.Errorf("default of %s: %w", k.Name, err)
 		}
-		ld.cfg.values[k.Name] = value{text: text, def: text, source: SourceDefault}
+		ld.keep(&k, value{text: text, def: text, source: SourceDefault})
 	}
 	return nil
 }
@@ -91,8 +94,12 @@ func (ld *loader) file(source Source) layer {
 		ld.faults = append(ld.faults, Fault{Key: "configFile", Value: path, Source: source, Err: err})
 		return layer{}
 	}
-	ld.cfg.extra = maps.Clone(values)
-	maps.DeleteFunc(ld.cfg.extra, func(key, _ string) bool { return byName[key] != nil })
+	ld.cfg.extra = map[string]string{}
+	for key, text := range values {
+		if byName[key] == nil {
+			ld.cfg.extra[key] = shown(looksSecret(key), text)
+		}
+	}
 	return fileLayer(path, values)
 }
 
@@ -150,7 +157,7 @@ func (ld *loader) applyKey(k *Key, layers []layer, report bool) {
 		text, err := k.set(ld.cfg, given)
 		switch {
 		case err == nil:
-			ld.cfg.values[k.Name] = value{text: text, def: ld.cfg.values[k.Name].def, source: source}
+			ld.keep(k, value{text: text, def: ld.cfg.values[k.Name].def, source: source})
 		case report:
 			ld.fault(k, given, source, err)
 		}

@@ -21,7 +21,8 @@ var errTooLong = errors.New("is longer than 1 MiB")
 // The library is given whole logical lines: by itself it does not join lines
 // ended by CR LF, refuses a backslash at the end of the text, and refuses an
 // empty key and leaves a goroutine behind then. Java keeps an empty key; it
-// names nothing, and is left out here.
+// names nothing, and is left out here. One difference stays: of a character
+// that was escaped as two surrogates the library makes two U+FFFD.
 func parseProperties(text []byte, encoding properties.Encoding) (map[string]string, error) {
 	if len(text) > maxPropertiesBytes {
 		return nil, errTooLong

@@ -13,7 +13,7 @@ const (
 type layer struct {
 	values map[string]string
 	source func(key string) Source
-	lax    bool // an empty number is as good as none, as in a Java file
+	lax    bool // an empty number or word is as good as none, as in a Java file
 }
 
 // fileLayer is a properties file.
@@ -25,7 +25,7 @@ func fileLayer(path string, values map[string]string) layer {
 // lookup finds the value of a key, if the layer has one.
 func (l layer) lookup(k *Key) (text string, ok bool) {
 	text, ok = l.values[k.Name]
-	if ok && l.lax && text == "" && k.number() {
+	if ok && l.lax && text == "" && (k.number() || k.Kind == Word) {
 		return "", false
 	}
 	return text, ok

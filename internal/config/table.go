@@ -186,19 +186,17 @@ const (
 )
 
 // inertKey is a row for a key that Java knows and this server has no use for.
-// Its value is still checked, so that a slip is seen.
+// Its value is still checked, so that a slip is seen, and then dropped.
 func inertKey(name string, kind Kind, def, why string) Key {
 	k := Key{Name: name, Kind: kind, Default: def, Meaning: why, Group: GroupInert, Inert: true, Min: -1 << 31}
 	switch {
 	case kind == Bool:
-		k.at = func(c *Config) any { return &c.inert.flag }
+		k.at = func(*Config) any { return new(bool) }
 	case kind == Int:
-		k.at = func(c *Config) any { return &c.inert.number }
-	case looksSecret(name):
-		k.Secret = true
-		k.at = func(c *Config) any { return &c.inert.secret }
+		k.at = func(*Config) any { return new(int) }
 	default:
-		k.at = func(c *Config) any { return &c.inert.text }
+		k.Secret = looksSecret(name)
+		k.at = func(*Config) any { return new(string) }
 	}
 	return k
 }

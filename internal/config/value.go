@@ -73,7 +73,9 @@ var schemed = regexp.MustCompile(`^[a-z][a-z0-9]+:`)
 // set reads text into c and returns its canonical form. The error says what is
 // wrong with the value, to follow the key's name; c is unchanged then.
 func (k Key) set(c *Config, text string) (canonical string, err error) {
-	text = strings.TrimSpace(text)
+	if !k.Secret {
+		text = strings.TrimSpace(text)
+	}
 	switch k.Kind {
 	case Bool:
 		return k.setBool(c, text)

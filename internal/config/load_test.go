@@ -1,0 +1,371 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDefaults(t *testing.T) {
+	c := mustLoad(t, nil, nil)
+	want := Config{
+		Listen: Listen{BindAddress: "0.0.0.0", Port: 9876, IdleTimeout: 120 * time.Second},
+		Rules: Rules{
+			ReturnOrderTopicConfigToBroker: true, EnableTopicList: true, EnableAllTopicList: true,
+			WaitForService: 45 * time.Second, BrokerTimeout: 120 * time.Second, ScanInterval: 5 * time.Second,
+		},
+		Storage: Storage{KVConfigPath: "/home/op/namesrv/kvConfig.json", Store: Store{Path: "/home/op/namesrv/signpost.db"}},
+		TLS:     TLS{Mode: TLSPermissive, TestMode: true, ClientAuth: ClientAuthNone, ConfigFile: "/etc/rocketmq/tls.properties"},
+		Limits: Limits{
+			FrameBytes: 16 << 20, RegistrationBytes: 64 << 20, InflatedBytes: 256 << 20, TopicsPerRegistration: 200_000,
+			Connections: 50_000, InFlight: 256, ReadTimeout: time.Minute, WriteTimeout: 30 * time.Second,
+		},
+		Product:  Product{EnvName: "center"},
+		Remote:   Remote{BlackList: []string{"configBlackList", "configStorePath", "kvConfigPath"}},
+		Shutdown: Shutdown{Wait: 30 * time.Second, Drain: 5 * time.Second},
+		Log:      Log{Level: slog.LevelInfo, Format: LogText},
+	}
+	got := *c
+	got.values = nil
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if s, n := c.Settings(), c.Notices(); len(s)+len(n) > 0 {
+		t.Errorf("defaults are worth logging: %v %v", s, n)
+	}
+	if got := c.Listen.Address(); got != "0.0.0.0:9876" {
+		t.Errorf("address %s", got)
+	}
+}
+
+// A file as operators have it for 4.x: written on Windows, Netty tuned, a key
+// of the broker's in it.
+const file4x = "#namesrv 4.9 prod\r\n" +
+	"rocketmqHome=/opt/rocketmq-4.9.4\r\n" +
+	"kvConfigPath=/data/rocketmq/namesrv/kvConfig.json \r\n" +
+	"listenPort = 9877\r\n" +
+	"serverWorkerThreads=16\r\n" +
+	"serverSelectorThreads=3\r\n" +
+	"serverSocketSndBufSize=65535\r\n" +
+	"serverChannelMaxIdleTimeSeconds=300\r\n" +
+	"orderMessageEnable=True\r\n" +
+	"brokerClusterName=DefaultCluster\r\n"
+
+func TestFileOf4x(t *testing.T) {
+	path := file(t, file4x)
+	c := mustLoad(t, []string{"-c", path}, []string{"ROCKETMQ_HOME=/opt/rocketmq"})
+	if c.Listen.Port != 9877 || c.Listen.IdleTimeout != 300*time.Second || !c.Rules.OrderMessageEnable ||
+		c.Storage.KVConfigPath != "/data/rocketmq/namesrv/kvConfig.json" || c.File != path {
+		t.Errorf("%+v", c)
+	}
+	wantSettings := []string{
+		"listenPort 9877", "serverChannelMaxIdleTimeSeconds 300", "orderMessageEnable true",
+		"kvConfigPath /data/rocketmq/namesrv/kvConfig.json", "rocketmqHome /opt/rocketmq-4.9.4",
+		"serverWorkerThreads 16", "serverSocketSndBufSize 65535",
+	}
+	var settings []string
+	for _, s := range c.Settings() {
+		settings = append(settings, s.Key+" "+s.Value)
+		if want := Source("file " + path); s.Source != want {
+			t.Errorf("%s comes from %q, want %q", s.Key, s.Source, want)
+		}
+	}
+	if !slices.Equal(settings, wantSettings) {
+		t.Errorf("settings %q\nwant %q", settings, wantSettings)
+	}
+	wantNotices(t, c, "rocketmqHome has", "serverWorkerThreads has", "serverSocketSndBufSize has", "brokerClusterName in "+path)
+
+	listed := listing(t, c)
+	for key, want := range map[string]string{
+		"listenPort": "9877", "rocketmqHome": "/opt/rocketmq-4.9.4", "orderMessageEnable": "true",
+		"brokerClusterName": "DefaultCluster", "configStorePath": path,
+	} {
+		if listed[key] != want {
+			t.Errorf("%s=%q, want %q", key, listed[key], want)
+		}
+	}
+}
+
+// The file that 5.x ships for a NameServer with a controller in it, and what
+// people add.
+const file5x = `
+#Namesrv config
+listenPort = 9886
+bindAddress = 10.0.0.7
+enableControllerInNamesrv = true
+notifyMinBrokerIdChanged=true
+supportActingMaster=true
+needWaitForService=true
+waitSecondsForService=60
+deleteTopicWithBrokerRegistration=
+clientRequestThreadPoolNums=
+configBlackList=configBlackList;configStorePath;kvConfigPath;listenPort
+
+#controller config
+controllerDLegerGroup = group1
+controllerDLegerPeers = n0-127.0.0.1:9878;n1-127.0.0.1:9868;n2-127.0.0.1:9858
+controllerDLegerSelfId = n0
+controllerStorePath = \
+    /data/rocketmq/controller
+`
+
+func TestFileOf5x(t *testing.T) {
+	text := strings.Replace(file5x, "deleteTopicWithBrokerRegistration=\n", "deleteTopicWithBrokerRegistration=false\n", 1)
+	c := mustLoad(t, []string{"--configFile", file(t, text)}, nil)
+	if c.Listen.Address() != "10.0.0.7:9886" || !c.Rules.NotifyMinBrokerIDChanged || !c.Rules.SupportActingMaster ||
+		!c.Rules.NeedWaitForService || c.Rules.WaitForService != time.Minute {
+		t.Errorf("%+v", c)
+	}
+	if want := []string{"configBlackList", "configStorePath", "kvConfigPath", "listenPort"}; !slices.Equal(c.Remote.BlackList, want) {
+		t.Errorf("black list %q", c.Remote.BlackList)
+	}
+	wantNotices(t, c, "enableControllerInNamesrv has", "controllerDLegerGroup in", "controllerDLegerPeers in",
+		"controllerDLegerSelfId in", "controllerStorePath in")
+	listed := listing(t, c)
+	if listed["controllerStorePath"] != "/data/rocketmq/controller" || listed["clientRequestThreadPoolNums"] != "8" {
+		t.Errorf("listed %q", listed)
+	}
+}
+
+// Java takes the empty value of a switch for false without a sound. For one
+// whose default is true nobody can tell whether that was meant.
+func TestEmptySwitchIsAFault(t *testing.T) {
+	_, err := Load([]string{"-c", file(t, file5x)}, nil, "/home/op")
+	wantFaults(t, err, `deleteTopicWithBrokerRegistration ""`)
+}
+
+func wantNotices(t *testing.T, c *Config, starts ...string) {
+	t.Helper()
+	notices := c.Notices()
+	for i := range max(len(notices), len(starts)) {
+		if i >= len(notices) || i >= len(starts) || !strings.HasPrefix(notices[i], starts[i]) {
+			t.Errorf("notices %q\nwant %q", notices, starts)
+			return
+		}
+	}
+}
+
+func wantFaults(t *testing.T, err error, starts ...string) {
+	t.Helper()
+	var faults Faults
+	if !errors.As(err, &faults) {
+		t.Fatalf("error %v, want faults", err)
+	}
+	for i := range max(len(faults), len(starts)) {
+		if i >= len(faults) || i >= len(starts) || !strings.HasPrefix(faults[i].Error(), starts[i]) {
+			t.Errorf("%v\nwant %q", err, starts)
+			return
+		}
+	}
+}
+
+// Every key can be set in every place, and the later place wins.
+func TestPrecedence(t *testing.T) {
+	valid := map[Kind][4]string{
+		Bool: {"true", "false", "true", "false"}, Int: {"101", "102", "103", "104"}, Bytes: {"67108864", "67108865", "67108866", "67108867"},
+		Millis: {"2001", "2002", "2003", "2004"}, Seconds: {"21", "22", "23", "24"}, Text: {"a", "b", "c", "d"},
+		Path: {"/a", "/b", "/c", "/d"}, Address: {"a:1", "b:1", "c:1", "d:1"},
+	}
+	lists := map[string][4]string{
+		"productNamesrvAddr": {"a:1", "b:1", "c:1;d:1", "e:1"},
+		"allowRemoteConfig":  {"pprof", "logLevel", "listenPort", "httpAddr"},
+		"configBlackList":    {"a", "b", "c", "d;e"},
+	}
+	for _, k := range Keys() {
+		texts, ok := valid[k.Kind]
+		if k.Kind == List {
+			texts, ok = lists[k.Name]
+		}
+		if k.Kind == Word {
+			ok = true
+			for i := range texts {
+				texts[i] = k.Words[i%len(k.Words)]
+			}
+		}
+		if !ok {
+			t.Fatalf("%s: no values of kind %s to try", k.Name, k.Kind)
+		}
+		t.Run(k.Name, func(t *testing.T) {
+			// Frames must not be longer than registrations.
+			rest := []string{"--maxRegistrationBytes", "1073741824", "--tls.test.mode.enable"}
+			if k.Name == "maxRegistrationBytes" || k.Name == "tls.test.mode.enable" {
+				rest = nil
+			}
+			path := file(t, k.Name+"="+texts[0]+"\n")
+			env := k.Env() + "=" + texts[1]
+			want := func(args, environ []string, text string, source Source) {
+				t.Helper()
+				c, err := Load(append(args, rest...), environ, "/home/op")
+				if k.Name == "tls.config.file" { // names a file that is not there
+					var faults Faults
+					if !errors.As(err, &faults) || faults[0].Value != text || faults[0].Source != source {
+						t.Errorf("%v, want a fault about %s from %s", err, text, source)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if k.Name == "configStorePath" && c.File != "" {
+					text = c.File // whatever was said
+				}
+				if k.Secret {
+					text = Mask
+				}
+				if v := c.values[k.Name]; v.text != text || v.source != source {
+					t.Errorf("%q from %s, want %q from %s", v.text, v.source, text, source)
+				}
+			}
+			want([]string{"-c", path}, nil, texts[0], Source("file "+path))
+			want([]string{"-c", path}, []string{k.Env() + "="}, texts[0], Source("file "+path))
+			want([]string{"-c", path}, []string{env}, texts[1], "environment "+Source(k.Env()))
+			want([]string{"-c", path, "--" + k.Name, texts[2]}, []string{env}, texts[2], Source("flag --"+k.Name))
+			want([]string{"--" + k.Name + "=" + texts[2], "--" + k.Name, texts[3]}, nil, texts[3], Source("flag --"+k.Name))
+		})
+	}
+}
+
+func TestSwitchesMayStandAlone(t *testing.T) {
+	for _, c := range []struct {
+		args                string
+		clusterTest, noList bool
+	}{
+		{"--clusterTest", true, false},
+		{"--clusterTest true", true, false},
+		{"--clusterTest=TRUE", true, false},
+		{"--clusterTest --enableTopicList false", true, true},
+		{"--enableTopicList=false --clusterTest", true, true},
+		{"--clusterTest false", false, false},
+		{"--clusterTest --listenPort 1", true, false},
+		{"--productEnvName --clusterTest", false, false}, // the value of productEnvName
+	} {
+		cfg, err := Load(strings.Fields(c.args), nil, "/home/op")
+		if err != nil || cfg.Product.ClusterTest != c.clusterTest || cfg.Rules.EnableTopicList == c.noList {
+			t.Errorf("%s: %+v, %v", c.args, cfg, err)
+		}
+	}
+	for _, args := range []string{"--clusterTest yes", "--configFile= --clusterTest", "-- --clusterTest", "--clusterTest true false"} {
+		if _, err := Load(strings.Fields(args), nil, "/home/op"); ExitCode(err) != 1 {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+func TestAllFaultsAreListed(t *testing.T) {
+	path := file(t, "listenPort=98765\nclusterTest=yes\nwaitSecondsForService=1m\nserverWorkerThreads=many\nlogLevel=trace\n")
+	_, err := Load([]string{"-c", path, "--store", "dynamodb:routes", "--productNamesrvAddr", "a:1;b", "--httpAddr", "8080",
+		"--maxRegistrationBytes", "65536", "--bindAddress", "0.0.0.0:9876"},
+		[]string{"SIGNPOST_KV_CONFIG_PATH= ", "SIGNPOST_ALLOW_REMOTE_CONFIG=pprof;kvConfigPath;nope", "SIGNPOST_DRAIN_SECONDS=99999999999999999999"}, "/home/op")
+	wantFaults(t, err,
+		`listenPort "98765" (file `+path+`) must be from 0 to 65535`,
+		`httpAddr "8080" (flag --httpAddr) must be host:port`,
+		`waitSecondsForService "1m" (file `+path+`) must be a whole number`,
+		`store "dynamodb:routes" (flag --store) names a kind of store`,
+		`clusterTest "yes" (file `+path+`) must be true or false`,
+		`drainSeconds "99999999999999999999" (environment SIGNPOST_DRAIN_SECONDS) must be from 0 to`,
+		`logLevel "trace" (file `+path+`) must be one of debug, info, warn, error`,
+		`serverWorkerThreads "many" (file `+path+`) must be a whole number`,
+		`bindAddress "0.0.0.0:9876" (flag --bindAddress) must be a host name`,
+		`kvConfigPath "" (environment SIGNPOST_KV_CONFIG_PATH) is empty`,
+		`maxRegistrationBytes "65536" (flag --maxRegistrationBytes) is less than maxFrameBytes, 16777216`,
+		`productNamesrvAddr "a:1;b" (flag --productNamesrvAddr) must be host:port each: b`,
+		`allowRemoteConfig "pprof;kvConfigPath;nope" (environment SIGNPOST_ALLOW_REMOTE_CONFIG) names kvConfigPath, which can never`,
+		`allowRemoteConfig "pprof;kvConfigPath;nope" (environment SIGNPOST_ALLOW_REMOTE_CONFIG) names nope, which is not a key`,
+	)
+	if lines := strings.Count(err.Error(), "\n"); lines != 14 {
+		t.Errorf("%d lines of faults: %v", lines, err)
+	}
+}
+
+func TestOnlyTheValueInEffectIsChecked(t *testing.T) {
+	c := mustLoad(t, []string{"-c", file(t, "listenPort=http\n")}, []string{"SIGNPOST_LISTEN_PORT=9878"})
+	if c.Listen.Port != 9878 {
+		t.Errorf("port %d", c.Listen.Port)
+	}
+}
+
+func TestUnreadableFileIsAFaultAmongOthers(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none")
+	_, err := Load([]string{"-c", missing, "--listenPort", "x"}, nil, "/home/op")
+	wantFaults(t, err, fmt.Sprintf(`configFile %q (flag --configFile) cannot be read: no such file`, missing), `listenPort "x"`)
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v does not say that the file does not exist", err)
+	}
+	_, err = Load(nil, []string{"SIGNPOST_CONFIG_FILE=" + file(t, `a=\u12`)}, "/home/op")
+	var faults Faults
+	if !errors.As(err, &faults) || faults[0].Source != "environment SIGNPOST_CONFIG_FILE" || !strings.Contains(err.Error(), "malformed properties") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestConfigFileFromTheEnvironment(t *testing.T) {
+	one, two := file(t, "listenPort=1"), file(t, "listenPort=2")
+	if c := mustLoad(t, nil, []string{"SIGNPOST_CONFIG_FILE=" + one}); c.Listen.Port != 1 || c.File != one {
+		t.Errorf("%+v", c)
+	}
+	if c := mustLoad(t, []string{"-c", two}, []string{"SIGNPOST_CONFIG_FILE=" + one}); c.Listen.Port != 2 || c.File != two {
+		t.Errorf("%+v", c)
+	}
+}
+
+// Java's default of rocketmqHome is ROCKETMQ_HOME, so the file wins over it.
+func TestRocketmqHome(t *testing.T) {
+	environ := []string{"ROCKETMQ_HOME=/opt/env"}
+	c := mustLoad(t, nil, environ)
+	if got := listing(t, c)["rocketmqHome"]; got != "/opt/env" {
+		t.Errorf("%q", got)
+	}
+	if n := c.Notices(); len(n) > 0 {
+		t.Errorf("everybody has ROCKETMQ_HOME: %q", n)
+	}
+	c = mustLoad(t, []string{"-c", file(t, "rocketmqHome=/opt/file")}, environ)
+	if got := listing(t, c)["rocketmqHome"]; got != "/opt/file" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestUnknownVariablesAreNoticed(t *testing.T) {
+	c := mustLoad(t, nil, []string{"SIGNPOST_LISTENPORT=1", "SIGNPOST_HTTP_ADDRESS=:80", "SIGNPOSTS=2", "HOME=/root", "SIGNPOST_PPROF",
+		// of a Kubernetes service called signpost
+		"SIGNPOST_SERVICE_HOST=10.0.0.1", "SIGNPOST_SERVICE_PORT=9876", "SIGNPOST_SERVICE_PORT_TCP=9876", "SIGNPOST_PORT=tcp://10.0.0.1:9876",
+		"SIGNPOST_PORT_9876_TCP=tcp://10.0.0.1:9876", "SIGNPOST_PORT_9876_TCP_PROTO=tcp", "SIGNPOST_PORT_9876_TCP_PORT=9876", "SIGNPOST_PORT_9876_TCP_ADDR=10.0.0.1"})
+	wantNotices(t, c, "SIGNPOST_HTTP_ADDRESS in the environment", "SIGNPOST_LISTENPORT in the environment")
+}
+
+func TestStoreKinds(t *testing.T) {
+	for text, want := range map[string]string{"memory": "", "/var/lib/signpost/routes.db": "/var/lib/signpost/routes.db", "routes.db": "routes.db", " memory ": ""} {
+		if c := mustLoad(t, []string{"--store", text}, nil); c.Storage.Store.Path != want {
+			t.Errorf("store %q: %+v", text, c.Storage.Store)
+		}
+	}
+	if got := listing(t, mustLoad(t, []string{"--store", "memory"}, nil))["store"]; got != "memory" {
+		t.Errorf("listed as %q", got)
+	}
+	_, err := Load([]string{"--store", ""}, nil, "/home/op")
+	wantFaults(t, err, `store "" (flag --store) is empty`)
+	_, err = Load([]string{"--store", "/x", "--kvConfigPath", "/x"}, nil, "/home/op")
+	wantFaults(t, err, `store "/x" (flag --store) is the file of kvConfigPath`)
+}
+
+func TestProductAddresses(t *testing.T) {
+	c := mustLoad(t, strings.Fields("--productNamesrvAddr 10.0.0.1:9876;[::1]:9877; --productAddressServer ns.example.com:8081"), nil)
+	if want := []string{"10.0.0.1:9876", "[::1]:9877"}; !slices.Equal(c.Product.NamesrvAddrs, want) {
+		t.Errorf("%q", c.Product.NamesrvAddrs)
+	}
+	for _, good := range []string{"ns.example.com", "10.0.0.1", "10.0.0.1:80", "[::1]:80"} {
+		mustLoad(t, []string{"--productAddressServer", good}, nil)
+	}
+	for _, bad := range []string{"http://ns.example.com", "ns.example.com/rocketmq", "a b", "user@host"} {
+		_, err := Load([]string{"--productAddressServer", bad}, nil, "/home/op")
+		wantFaults(t, err, "productAddressServer")
+	}
+	wantNotices(t, mustLoad(t, []string{"--clusterTest"}, nil), "clusterTest is true, but")
+	wantNotices(t, mustLoad(t, []string{"--clusterTest", "--productAddressServer", "a"}, nil))
+}
