@@ -369,3 +369,36 @@ func TestProductAddresses(t *testing.T) {
 	wantNotices(t, mustLoad(t, []string{"--clusterTest"}, nil), "clusterTest is true, but")
 	wantNotices(t, mustLoad(t, []string{"--clusterTest", "--productAddressServer", "a"}, nil))
 }
+
+func TestRanges(t *testing.T) {
+	for _, k := range Keys() {
+		if !k.number() {
+			continue
+		}
+		highest := k.Max
+		if highest == 0 {
+			highest = 1<<31 - 1
+		}
+		for _, n := range []int64{k.Min, highest} {
+			if text, err := k.set(&Config{}, fmt.Sprintf(" %d\t", n)); err != nil || text != fmt.Sprint(n) {
+				t.Errorf("%s: %d is %q, %v", k.Name, n, text, err)
+			}
+		}
+		for _, n := range []int64{k.Min - 1, highest + 1} {
+			if _, err := k.set(&Config{}, fmt.Sprint(n)); err == nil {
+				t.Errorf("%s: %d is taken", k.Name, n)
+			}
+		}
+	}
+}
+
+// Java keeps the default where a number of the file is empty, and takes an
+// empty word of the TLS file for none.
+func TestEmptyNumbersAndWordsOfFilesAreTheDefault(t *testing.T) {
+	c := mustLoad(t, []string{"-c", file(t, "listenPort=\ntls.server.need.client.auth= \n")}, nil)
+	if c.Listen.Port != 9876 || c.TLS.ClientAuth != ClientAuthNone || len(c.Settings()) > 0 {
+		t.Errorf("%+v", c.Settings())
+	}
+	_, err := Load([]string{"--listenPort=", "--logLevel="}, nil, "/home/op")
+	wantFaults(t, err, `listenPort ""`, `logLevel ""`)
+}
