@@ -232,32 +232,6 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-func TestSwitchesMayStandAlone(t *testing.T) {
-	for _, c := range []struct {
-		args                string
-		clusterTest, noList bool
-	}{
-		{"--clusterTest", true, false},
-		{"--clusterTest true", true, false},
-		{"--clusterTest=TRUE", true, false},
-		{"--clusterTest --enableTopicList false", true, true},
-		{"--enableTopicList=false --clusterTest", true, true},
-		{"--clusterTest false", false, false},
-		{"--clusterTest --listenPort 1", true, false},
-		{"--productEnvName --clusterTest", false, false}, // the value of productEnvName
-	} {
-		cfg, err := Load(strings.Fields(c.args), nil, "/home/op")
-		if err != nil || cfg.Product.ClusterTest != c.clusterTest || cfg.Rules.EnableTopicList == c.noList {
-			t.Errorf("%s: %+v, %v", c.args, cfg, err)
-		}
-	}
-	for _, args := range []string{"--clusterTest yes", "--configFile= --clusterTest", "-- --clusterTest", "--clusterTest true false"} {
-		if _, err := Load(strings.Fields(args), nil, "/home/op"); ExitCode(err) != 1 {
-			t.Errorf("%s: %v", args, err)
-		}
-	}
-}
-
 func TestAllFaultsAreListed(t *testing.T) {
 	path := file(t, "listenPort=98765\nclusterTest=yes\nwaitSecondsForService=1m\nserverWorkerThreads=many\nlogLevel=trace\n")
 	_, err := Load([]string{"-c", path, "--store", "dynamodb:routes", "--productNamesrvAddr", "a:1;b", "--httpAddr", "8080",
@@ -303,40 +277,6 @@ func TestUnreadableFileIsAFaultAmongOthers(t *testing.T) {
 	if !errors.As(err, &faults) || faults[0].Source != "environment SIGNPOST_CONFIG_FILE" || !strings.Contains(err.Error(), "malformed properties") {
 		t.Errorf("%v", err)
 	}
-}
-
-func TestConfigFileFromTheEnvironment(t *testing.T) {
-	one, two := file(t, "listenPort=1"), file(t, "listenPort=2")
-	if c := mustLoad(t, nil, []string{"SIGNPOST_CONFIG_FILE=" + one}); c.Listen.Port != 1 || c.File != one {
-		t.Errorf("%+v", c)
-	}
-	if c := mustLoad(t, []string{"-c", two}, []string{"SIGNPOST_CONFIG_FILE=" + one}); c.Listen.Port != 2 || c.File != two {
-		t.Errorf("%+v", c)
-	}
-}
-
-// Java's default of rocketmqHome is ROCKETMQ_HOME, so the file wins over it.
-func TestRocketmqHome(t *testing.T) {
-	environ := []string{"ROCKETMQ_HOME=/opt/env"}
-	c := mustLoad(t, nil, environ)
-	if got := listing(t, c)["rocketmqHome"]; got != "/opt/env" {
-		t.Errorf("%q", got)
-	}
-	if n := c.Notices(); len(n) > 0 {
-		t.Errorf("everybody has ROCKETMQ_HOME: %q", n)
-	}
-	c = mustLoad(t, []string{"-c", file(t, "rocketmqHome=/opt/file")}, environ)
-	if got := listing(t, c)["rocketmqHome"]; got != "/opt/file" {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestUnknownVariablesAreNoticed(t *testing.T) {
-	c := mustLoad(t, nil, []string{"SIGNPOST_LISTENPORT=1", "SIGNPOST_HTTP_ADDRESS=:80", "SIGNPOSTS=2", "HOME=/root", "SIGNPOST_PPROF",
-		// of a Kubernetes service called signpost
-		"SIGNPOST_SERVICE_HOST=10.0.0.1", "SIGNPOST_SERVICE_PORT=9876", "SIGNPOST_SERVICE_PORT_TCP=9876", "SIGNPOST_PORT=tcp://10.0.0.1:9876",
-		"SIGNPOST_PORT_9876_TCP=tcp://10.0.0.1:9876", "SIGNPOST_PORT_9876_TCP_PROTO=tcp", "SIGNPOST_PORT_9876_TCP_PORT=9876", "SIGNPOST_PORT_9876_TCP_ADDR=10.0.0.1"})
-	wantNotices(t, c, "SIGNPOST_HTTP_ADDRESS in the environment", "SIGNPOST_LISTENPORT in the environment")
 }
 
 func TestStoreKinds(t *testing.T) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -196,11 +195,5 @@ func TestExitCodes(t *testing.T) {
 	}
 	if got := ExitCode(errors.New("address in use")); got != 255 {
 		t.Errorf("a failed start exits with %d", got)
-	}
-}
-
-func TestHomeDirIsAbsolute(t *testing.T) {
-	if home := HomeDir(); !filepath.IsAbs(home) {
-		t.Errorf("home directory %q", home)
 	}
 }
