@@ -1,7 +1,6 @@
 package nameserver
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -63,9 +62,7 @@ func (c *conn) run() {
 }
 
 func (c *conn) secure() (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(c.s.base, c.s.o.Limits.Idle)
-	defer cancel()
-	nc, err := c.s.o.Secure(ctx, c.nc)
+	nc, err := c.s.o.Secure(c.nc)
 	if err != nil {
 		return nil, err
 	}

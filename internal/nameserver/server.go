@@ -57,8 +57,9 @@ type Options struct {
 	Now      func() time.Time
 
 	// Secure decides what kind of connection has been accepted, and returns
-	// it ready for frames: TLS or plain, any PROXY header taken off.
-	Secure func(ctx context.Context, c net.Conn) (net.Conn, error)
+	// it ready for frames: TLS or plain, any PROXY header taken off. It has
+	// deadlines of its own; closing the connection ends it.
+	Secure func(c net.Conn) (net.Conn, error)
 	// Local says that the registry answers reads without waiting for
 	// anything, so that they are worked on in the connection's own loop.
 	Local bool

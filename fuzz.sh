@@ -1,0 +1,10 @@
+#!/bin/bash
+# fuzz.sh : runs every fuzz target of the module for FUZZTIME, one after the other.
+set -euo pipefail
+go=${GO:-go}
+while read -r package target; do
+  echo "== $package $target"
+  $go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-5s}" "$package"
+done < <($go test -list '^Fuzz' ./... | awk '
+  /^Fuzz/ { targets[n++] = $1 }
+  /^ok/ { for (i = 0; i < n; i++) print $2, targets[i]; n = 0 }')
