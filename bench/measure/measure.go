@@ -1,0 +1,194 @@
+//go:build linux
+
+// Package measure runs the servers and fills the table's rows.
+//
+// Each server runs on one core and the load on another. A steady process of
+// every server lives through all rounds: it is warmed up once, and in each
+// round, in turn with the others, takes the load of the route, single,
+// register and big rows. Memory and p99 are measured on processes of their
+// own, started anew each time. A wrong answer anywhere ends the run.
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"signpost/bench/load"
+	"signpost/bench/process"
+	"signpost/bench/report"
+)
+
+// Subject is a server to be measured.
+type Subject struct {
+	Server  report.Server
+	Command process.Command
+	// Canned says that all routes are the first topic's, and that there is no
+	// state whose cost could be measured.
+	Canned bool
+	// Durable says that routes outlive the process.
+	Durable bool
+}
+
+// Options are the extent of a run.
+type Options struct {
+	// Core is the servers' core.
+	Core int
+	// Parts are those to be measured.
+	Parts []string
+	// Rounds is how often each server has its turn with the steady rows,
+	// FreshRounds how often with memory and p99.
+	Rounds, FreshRounds int
+	// Warmup is how long a new process is loaded before anything counts,
+	// Settle how long it is left alone before its memory is read.
+	Warmup, Settle time.Duration
+	// Time is how long one rate is measured; latencies of reads under
+	// registrations are measured for longer.
+	Time time.Duration
+	// Rate is the moderate rate of reads, per second.
+	Rate float64
+}
+
+// Run measures subjects in turn.
+func (o Options) Run(ctx context.Context, log *slog.Logger, subjects []Subject) (report.Values, error) {
+	values := report.Values{}
+	steady := make([]*bench, len(subjects))
+	defer func() {
+		for _, b := range steady {
+			if b != nil {
+				_ = b.process.Stop()
+			}
+		}
+	}()
+	for round := range max(o.Rounds, o.FreshRounds) {
+		for i, s := range subjects {
+			run := &bench{Subject: s, options: o, values: values, log: log.With("server", s.Server, "round", round+1)}
+			if round < o.Rounds && o.wants(PartStart) {
+				if err := run.cold(ctx); err != nil {
+					return nil, err
+				}
+			}
+			if round < o.Rounds && o.wants(PartRoute, PartSingle, PartRegister, PartBig) {
+				if steady[i] == nil {
+					if _, err := run.start(ctx); err != nil {
+						return nil, err
+					}
+					steady[i] = run
+				}
+				run.process, run.warm = steady[i].process, round > 0
+				if err := run.steady(ctx, round); err != nil {
+					return nil, fmt.Errorf("%s: %w", s.Server, errors.Join(err, run.process.Ended()))
+				}
+			}
+			if round < o.FreshRounds && !s.Canned && o.wants(PartMemory, PartP99) {
+				if err := run.fresh(ctx); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return values, nil
+}
+
+// Attach measures the steady rows of a server that runs already.
+func (o Options) Attach(ctx context.Context, log *slog.Logger, p *process.Process) (report.Values, error) {
+	b := &bench{Subject: Subject{Server: report.Ours}, options: o, values: report.Values{}, log: log, process: p}
+	for round := range o.Rounds {
+		b.warm = round > 0
+		if err := b.steady(ctx, round); err != nil {
+			return nil, err
+		}
+	}
+	return b.values, nil
+}
+
+func (o Options) wants(parts ...string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(o.Parts, p) })
+}
+
+// bench is one server with the load on it.
+type bench struct {
+	Subject
+	options Options
+	values  report.Values
+	log     *slog.Logger
+	process *process.Process
+	warm    bool
+}
+
+// record keeps a value.
+func (b *bench) record(row string, value float64) {
+	b.values.Add(row, b.Server, value)
+	b.log.Info("measured", "row", row, "value", fmt.Sprintf("%.3g", value))
+}
+
+const (
+	// startTime is how long a server may take until its first answer.
+	startTime = 60 * time.Second
+	// startPoll is the interval of asking.
+	startPoll = time.Millisecond
+	// answerTime is how long a single answer may take.
+	answerTime = 30 * time.Second
+)
+
+// cold measures the start.
+func (b *bench) cold(ctx context.Context) error {
+	took, err := b.start(ctx)
+	if err != nil {
+		return err
+	}
+	b.record("start", ms(took))
+	return b.process.Stop()
+}
+
+// start starts the server with nothing in it and returns the time until its
+// first answer.
+func (b *bench) start(ctx context.Context) (time.Duration, error) {
+	p, err := b.Command.Start(b.options.Core)
+	if err != nil {
+		return 0, err
+	}
+	b.process = p
+	req, err := load.RouteRequest("no-such-topic")
+	if err != nil {
+		return 0, err
+	}
+	took, err := b.firstAnswer(ctx, &req, func(load.Answer) error { return nil })
+	if err != nil {
+		return 0, errors.Join(err, p.Stop())
+	}
+	return took, nil
+}
+
+// firstAnswer asks until there is an answer, which check judges, and returns
+// the time since the start of the process.
+func (b *bench) firstAnswer(ctx context.Context, req *load.Request, check func(load.Answer) error) (time.Duration, error) {
+	tick := time.NewTicker(startPoll)
+	defer tick.Stop()
+	for time.Since(b.process.Started) < startTime {
+		if c, err := load.DialClient(b.process.Addr, answerTime); err == nil {
+			a, _, err := c.Do(req, answerTime)
+			took := time.Since(b.process.Started)
+			_ = c.Close()
+			if err == nil {
+				return took, check(a)
+			}
+		}
+		if err := b.process.Ended(); err != nil {
+			return 0, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+	return 0, fmt.Errorf("%s: no answer within %v of its start", b.Server, startTime)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func mb(bytes int64) float64 { return float64(bytes) / 1e6 }

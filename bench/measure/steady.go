@@ -1,0 +1,205 @@
+//go:build linux
+
+package measure
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"signpost/bench/load"
+	"signpost/bench/process"
+)
+
+// Small is the fleet of the steady rows: each topic is on 4 brokers.
+var Small = load.Fleet{Name: "app", Brokers: 100, TopicsPerBroker: 40, Topics: 1000}
+
+const (
+	readers        = 32
+	readerInFlight = 8
+	// bigTopics make a body of 8.3 MB.
+	bigTopics = 50_000
+	// bigRepeats is how often the big broker registers unchanged; the median
+	// counts.
+	bigRepeats = 5
+	// onceTime bounds works that end by themselves.
+	onceTime = 60 * time.Second
+	// changedSets is how many versions of the topic sets take turns.
+	changedSets = 10
+)
+
+// steady measures the rows of the long-living process.
+func (b *bench) steady(ctx context.Context, round int) error {
+	o := b.options
+	if o.wants(PartRoute, PartSingle, PartRegister) {
+		if err := b.rates(ctx); err != nil {
+			return err
+		}
+	}
+	if o.wants(PartBig) {
+		return b.big(ctx, round)
+	}
+	return nil
+}
+
+func (b *bench) rates(ctx context.Context) error {
+	o := b.options
+	t, err := newTraffic(Small, b.Canned)
+	if err != nil {
+		return err
+	}
+	loop, err := load.NewLoop()
+	if err != nil {
+		return err
+	}
+	defer loop.Close()
+	brokers, err := loop.Dial(b.process.Addr, Small.Brokers)
+	if err != nil {
+		return err
+	}
+	clients, err := loop.Dial(b.process.Addr, readers)
+	if err != nil {
+		return err
+	}
+	single, err := loop.Dial(b.process.Addr, readers*readerInFlight)
+	if err != nil {
+		return err
+	}
+	reads := t.reads(clients, readerInFlight, true)
+	unchanged := t.registrations(brokers, t.bodies)
+	if _, err := loop.Run(ctx, onceTime, false, once(t.registrations(brokers, t.bodies))); err != nil {
+		return fmt.Errorf("register the fleet: %w", err)
+	}
+	if !b.warm {
+		if _, err := loop.Run(ctx, o.Warmup*2/3, false, reads); err != nil {
+			return fmt.Errorf("warm up reads: %w", err)
+		}
+		if _, err := loop.Run(ctx, o.Warmup/3, false, unchanged); err != nil {
+			return fmt.Errorf("warm up registrations: %w", err)
+		}
+	}
+	if o.wants(PartRoute) {
+		r, err := b.rate(ctx, loop, "route", reads)
+		if err != nil {
+			return err
+		}
+		b.record("route-p99", ms(r.Latency.Percentile(99)))
+		b.record("route-server", r.server)
+		b.record("route-load", r.load)
+		if r, err = b.rate(ctx, loop, "wide", t.reads(single, 1, true)); err != nil {
+			return err
+		}
+		b.record("wide-server", r.server)
+	}
+	if o.wants(PartSingle) {
+		r, err := b.rate(ctx, loop, "single", t.reads(clients[:1], 1, true))
+		if err != nil {
+			return err
+		}
+		b.record("single-p99", ms(r.Latency.Percentile(99)))
+	}
+	if !o.wants(PartRegister) {
+		return nil
+	}
+	r, err := b.rate(ctx, loop, "register", unchanged)
+	if err != nil {
+		return err
+	}
+	b.record("register-server", r.server)
+	sets := make([][]load.Request, changedSets)
+	for v := range sets {
+		if sets[v], err = t.version(v + 1); err != nil {
+			return err
+		}
+	}
+	_, err = b.rate(ctx, loop, "register-changed", t.registrations(brokers, sets...))
+	return err
+}
+
+// rated is a result, and how busy both cores were, in percent.
+type rated struct {
+	*load.Result
+	server, load float64
+}
+
+// rate runs w, first shortly without counting, and records its rate.
+func (b *bench) rate(ctx context.Context, loop *load.Loop, row string, w *load.Work) (rated, error) {
+	if _, err := loop.Run(ctx, b.options.Time/8, false, w); err != nil {
+		return rated{}, fmt.Errorf("%s: %w", row, err)
+	}
+	before, err := b.cpu()
+	if err != nil {
+		return rated{}, err
+	}
+	start := time.Now()
+	results, err := loop.Run(ctx, b.options.Time, false, w)
+	if err != nil {
+		return rated{}, fmt.Errorf("%s: %w", row, err)
+	}
+	took := time.Since(start)
+	after, err := b.cpu()
+	if err != nil {
+		return rated{}, err
+	}
+	b.record(row, results[0].PerSecond())
+	percent := func(i int) float64 { return 100 * float64(after[i]-before[i]) / float64(took) }
+	return rated{results[0], percent(0), percent(1)}, nil
+}
+
+// cpu returns the processor times of the server and of the load.
+func (b *bench) cpu() (t [2]time.Duration, err error) {
+	if t[0], err = b.process.CPU(); err == nil {
+		t[1], err = process.OwnCPU()
+	}
+	return t, err
+}
+
+// big registers a broker with very many topics that the server has not seen
+// before, then the same again, and takes it off.
+func (b *bench) big(ctx context.Context, round int) error {
+	fleet := load.Fleet{Name: fmt.Sprintf("bg%d", round), Brokers: 1, TopicsPerBroker: bigTopics, Topics: bigTopics}
+	register, err := load.RegisterRequest(fleet.Broker(0), fleet.Body(0, 0))
+	if err != nil {
+		return err
+	}
+	unregister, err := load.UnregisterRequest(fleet.Broker(0))
+	if err != nil {
+		return err
+	}
+	query, err := load.RouteRequest(fleet.Topic(bigTopics - 1))
+	if err != nil {
+		return err
+	}
+	c, err := load.DialClient(b.process.Addr, answerTime)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var again load.Samples
+	for i := range 1 + bigRepeats {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		a, took, err := c.Do(&register, answerTime)
+		if err != nil || a.Code != 0 {
+			return fmt.Errorf("register %d topics: code %d: %w", bigTopics, a.Code, err)
+		}
+		if i > 0 {
+			again.Add(took)
+			continue
+		}
+		b.record("big-first", ms(took))
+		a, _, err = c.Do(&query, answerTime)
+		if err == nil && !b.Canned {
+			err = fleet.CheckRoute(bigTopics-1, a.Body, true)
+		}
+		if err != nil {
+			return fmt.Errorf("the last of %d topics: %w", bigTopics, err)
+		}
+	}
+	b.record("big-unchanged", ms(again.Percentile(50)))
+	if a, _, err := c.Do(&unregister, answerTime); err != nil || a.Code != 0 {
+		return fmt.Errorf("unregister the broker with %d topics: code %d: %w", bigTopics, a.Code, err)
+	}
+	return nil
+}
