@@ -66,7 +66,14 @@ func (s *Store) Groups(_ context.Context, names []string) ([]core.Group, error) 
 // PutGroup stores g if the stored Version is still g.Version. A version is
 // never used twice, not even for different groups.
 func (s *Store) PutGroup(_ context.Context, g core.Group) (core.Group, error) {
+	if err := checkName("brokerName", g.Name); err != nil {
+		return core.Group{}, err
+	}
 	g, expected := copyGroup(g), g.Version
+	var record []byte
+	if s.disk != nil {
+		record = seal(g.Name, appendGroup(nil, &g))
+	}
 	shard := s.groupShard(g.Name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
@@ -82,6 +89,7 @@ func (s *Store) PutGroup(_ context.Context, g core.Group) (core.Group, error) {
 	}
 	g.Version = s.version.Add(1)
 	shard.groups[g.Name] = &g
+	s.disk.put(map[item][]byte{{groupsBucket, g.Name}: record})
 	return g, nil
 }
 
@@ -98,6 +106,7 @@ func (s *Store) RemoveGroup(_ context.Context, name string, version uint64) erro
 		return fmt.Errorf("remove group %s: %w", name, core.ErrConflict)
 	}
 	delete(shard.groups, name)
+	s.disk.put(map[item][]byte{{groupsBucket, g.Name}: nil})
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"signpost/core"
 )
@@ -17,27 +18,24 @@ type KVFile interface {
 	Save(table map[string]map[string]string) error
 }
 
-// WithKV keeps KV in file, which holds table now.
-func WithKV(file KVFile, table map[string]map[string]string) Option {
-	return func(s *Store) {
-		s.kv.file = file
-		own := make(map[string]map[string]string, len(table))
-		for namespace, keys := range table {
-			own[namespace] = maps.Clone(keys)
-			if keys == nil {
-				own[namespace] = map[string]string{}
-			}
-		}
-		s.kv.table.Store(&own)
-	}
-}
-
 // kvTable holds the whole table, replaced with each change. It is small, and
 // changed by hand.
 type kvTable struct {
 	table atomic.Pointer[map[string]map[string]string]
 	mu    sync.Mutex // one change at a time
-	file  KVFile     // nil: none
+	file  KVFile     // nil: nothing is kept
+}
+
+func (t *kvTable) init(file KVFile, table map[string]map[string]string) {
+	own := make(map[string]map[string]string, len(table))
+	for namespace, keys := range table {
+		own[namespace] = maps.Clone(keys)
+		if keys == nil {
+			own[namespace] = map[string]string{}
+		}
+	}
+	t.file = file
+	t.table.Store(&own)
 }
 
 // KV returns a namespace; ErrNotFound if it never held anything.
@@ -96,5 +94,34 @@ func (t *kvTable) change(namespace string, edit func(keys map[string]string) boo
 		}
 	}
 	t.table.Store(&table)
+	return nil
+}
+
+// kvKey is the key of the record that holds the whole table.
+const kvKey = "table"
+
+// kvWait bounds how long a change of KV waits for the disk.
+const kvWait = 10 * time.Second
+
+// kvRecordFile keeps KV in the store's own file. Save is called by one
+// goroutine at a time.
+type kvRecordFile struct {
+	disk  *disk
+	saved []byte // the record of the table before; nil: none
+}
+
+// Save commits the table. If that fails the one before is put back, so that
+// it is not the next commit that brings the change about.
+func (f *kvRecordFile) Save(table map[string]map[string]string) error {
+	place := item{kvBucket, kvKey}
+	record := seal(kvKey, appendKV(nil, table))
+	f.disk.put(map[item][]byte{place: record})
+	ctx, cancel := context.WithTimeout(context.Background(), kvWait)
+	defer cancel()
+	if err := f.disk.await().wait(ctx); err != nil {
+		f.disk.put(map[item][]byte{place: f.saved})
+		return err
+	}
+	f.saved = record
 	return nil
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"signpost/core"
@@ -41,33 +42,67 @@ func (s *Store) Head(_ context.Context, since core.Revision) (core.Head, error) 
 // ledger is what is known of changes and sessions beyond the head. It is
 // guarded by Store.headMu.
 type ledger struct {
-	raised core.Revision // the last one given to a change; the head follows
+	raised core.Revision // the last one given to a change
+	staged []core.Change // raised, and not in the head before they are committed
 	names  int           // in the head's log
 	closed closedSessions
 }
 
-// Raise appends the changes to the log, each with a revision of its own.
-func (s *Store) Raise(_ context.Context, changes []core.Change) (core.Revision, error) {
+// Raise appends the changes to the log, each with a revision of its own. When
+// it returns, everything written before is in the file, and only then the
+// changes are seen. After an error they will be, once a later commit succeeds.
+func (s *Store) Raise(ctx context.Context, changes []core.Change) (core.Revision, error) {
+	raised, commit := s.stage(changes)
+	if commit != nil {
+		if err := commit.wait(ctx); err != nil {
+			return 0, fmt.Errorf("raise the revision to %d: %w", raised, err)
+		}
+	}
+	return raised, nil
+}
+
+// stage gives the changes their revisions and returns the last one with its
+// commit, or puts them into the head at once if there is no file.
+func (s *Store) stage(changes []core.Change) (core.Revision, *commit) {
 	s.headMu.Lock()
 	defer s.headMu.Unlock()
-	next := *s.head.Load()
 	for _, c := range changes {
+		if len(c.Topics) > changeNames {
+			c.Topics, c.Many = nil, true
+		}
+		c.Topics = slices.Clone(c.Topics)
 		s.ledger.raised++
 		c.Revision = s.ledger.raised
-		next.log = s.ledger.appendChange(next.log, c)
-		next.revision = c.Revision
+		s.ledger.staged = append(s.ledger.staged, c)
 	}
+	if s.disk == nil {
+		s.publish(s.ledger.raised)
+		return s.ledger.raised, nil
+	}
+	return s.ledger.raised, s.disk.raise(s.ledger.raised)
+}
+
+// publish moves the changes up to the revision into the head. The caller
+// holds headMu.
+func (s *Store) publish(upTo core.Revision) {
+	next := *s.head.Load()
+	l := &s.ledger
+	n := 0
+	for n < len(l.staged) && l.staged[n].Revision <= upTo {
+		next.log = l.appendChange(next.log, l.staged[n])
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	next.revision = l.staged[n-1].Revision
+	l.staged = slices.Delete(l.staged, 0, n)
 	s.head.Store(&next)
-	return s.ledger.raised, nil
 }
 
 // appendChange returns the log with c at its end and without what is beyond
 // the bounds. Earlier logs stay as they are: what they hold is not written to.
 func (l *ledger) appendChange(log []core.Change, c core.Change) []core.Change {
-	if len(c.Topics) > changeNames {
-		c.Topics, c.Many = nil, true
-	}
-	c.Topics = slices.Clone(c.Topics)
 	log = append(log, c)
 	l.names += len(c.Topics)
 	for len(log) > logChanges || l.names > logNames {

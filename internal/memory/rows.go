@@ -76,7 +76,7 @@ func (s *Store) index(rows []*core.Row, change func(*topicShard, *core.Row)) {
 	var first [shards + 1]int // of the rows ordered by shard, where each shard's begin
 	numbers := make([]uint8, len(rows))
 	for i, row := range rows {
-		n := shardOf(row.Name)
+		n := shardOf(hash(row.Name))
 		numbers[i] = uint8(n)
 		first[n+1]++
 	}

@@ -43,6 +43,9 @@ func (c *closedSessions) add(id string) (forgotten string, ok bool) {
 
 // OpenSession stores a new session.
 func (s *Store) OpenSession(_ context.Context, session core.Session) error {
+	if err := checkName("session", session.ID); err != nil {
+		return err
+	}
 	s.headMu.Lock()
 	defer s.headMu.Unlock()
 	next := *s.head.Load()
@@ -52,10 +55,12 @@ func (s *Store) OpenSession(_ context.Context, session core.Session) error {
 	}
 	next.sessions = slices.Insert(slices.Clip(next.sessions), i, session)
 	s.head.Store(&next)
+	s.disk.put(map[item][]byte{{sessionsBucket, session.ID}: seal(session.ID, appendSession(nil, &session))})
 	return nil
 }
 
-// BeatSession moves the session's Last forward.
+// BeatSession moves the session's Last forward. It is not written to disk, as
+// with Renew.
 func (s *Store) BeatSession(_ context.Context, id, owner string, now time.Time) error {
 	s.headMu.Lock()
 	defer s.headMu.Unlock()
@@ -88,9 +93,15 @@ func (s *Store) CloseSession(_ context.Context, id string, last time.Time) error
 	case !next.sessions[i].Last.Equal(last):
 		return fmt.Errorf("close session %s: %w", id, core.ErrConflict)
 	}
+	closed := next.sessions[i]
+	closed.Closed = true
 	next.sessions = slices.Delete(slices.Clone(next.sessions), i, i+1)
-	s.ledger.closed.add(id)
 	s.head.Store(&next)
+	records := map[item][]byte{{sessionsBucket, id}: seal(id, appendSession(nil, &closed))}
+	if forgotten, ok := s.ledger.closed.add(id); ok {
+		records[item{sessionsBucket, forgotten}] = nil
+	}
+	s.disk.put(records)
 	return nil
 }
 

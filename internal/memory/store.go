@@ -7,9 +7,10 @@
 package memory
 
 import (
-	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"signpost/core"
 )
@@ -30,16 +31,46 @@ type Store struct {
 	headMu sync.Mutex // serialises changes of head, and guards what follows
 	ledger ledger
 
-	kv kvTable
+	kv   kvTable
+	disk *disk // nil: nothing is kept
 }
 
 var _ core.Store = (*Store)(nil)
 
-// Option adjusts a Store.
-type Option func(*Store)
+// settings are what options set.
+type settings struct {
+	clock    func() time.Time
+	lockWait time.Duration
+	kvFile   KVFile
+	kvTable  map[string]map[string]string
+}
 
-// New returns an empty store that forgets everything with the process.
+// Option adjusts a Store.
+type Option func(*settings)
+
+// WithClock sets what tells the times in Health; time.Now if it is not given.
+func WithClock(now func() time.Time) Option { return func(s *settings) { s.clock = now } }
+
+// WithLockWait sets how long Open waits for another process to close the
+// file, as one does that is being restarted; 5 seconds if it is not given.
+func WithLockWait(d time.Duration) Option { return func(s *settings) { s.lockWait = d } }
+
+// WithKV keeps KV in file instead of the store's own. It holds table now.
+func WithKV(file KVFile, table map[string]map[string]string) Option {
+	return func(s *settings) { s.kvFile, s.kvTable = file, table }
+}
+
+// New returns an empty store that forgets everything with the process, but
+// for KV if there is a file for it.
 func New(opts ...Option) *Store {
+	var set settings
+	for _, o := range opts {
+		o(&set)
+	}
+	return newStore(set)
+}
+
+func newStore(set settings) *Store {
 	s := &Store{sets: map[string]*topicSet{}}
 	for i := range s.groups {
 		s.groups[i].groups = map[string]*core.Group{}
@@ -48,15 +79,20 @@ func New(opts ...Option) *Store {
 		s.topics[i].rows = map[string][]*core.Row{}
 	}
 	s.head.Store(&head{})
-	s.kv.table.Store(&map[string]map[string]string{})
-	for _, o := range opts {
-		o(s)
-	}
+	s.kv.init(set.kvFile, set.kvTable)
 	return s
 }
 
-// Close ends the use of the store.
-func (s *Store) Close(context.Context) error { return nil }
+// maxName bounds the names that become keys of the file.
+const maxName = 4096
+
+// checkName refuses a name that the file could not hold.
+func checkName(field, name string) error {
+	if len(name) > maxName {
+		return &core.FieldError{Field: field, Reason: fmt.Sprintf("is longer than %d bytes", maxName)}
+	}
+	return nil
+}
 
 // hash is FNV-1a: stable, so that it may decide where something is on disk.
 func hash(s string) uint32 {

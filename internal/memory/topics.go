@@ -23,10 +23,11 @@ type topicShard struct {
 	rows map[string][]*core.Row
 }
 
-func (s *Store) topicShard(name string) *topicShard { return &s.topics[shardOf(name)] }
+func (s *Store) topicShard(name string) *topicShard { return &s.topics[shardOf(hash(name))] }
 
-// shardOf uses the high bits: the low ones choose the chunk on disk.
-func shardOf(topic string) int { return int(hash(topic) >> 16 % shards) }
+// shardOf uses the high bits of a topic's hash: the low ones choose the chunk
+// on disk.
+func shardOf(hash uint32) int { return int(hash >> 16 % shards) }
 
 func (shard *topicShard) get(topic string) []*core.Row {
 	shard.mu.RLock()
@@ -57,6 +58,8 @@ type topicSet struct {
 	mu    sync.RWMutex // guards what follows, held shortly; changed by the writer only
 	rows  map[string]*core.Row
 	flags []core.TopicFlag // the sorted answer; nil if it has to be made again
+
+	chunks int // in which the set is on disk; the writer's
 }
 
 // acquireSet returns the broker's set, a new one if need be, and keeps it
@@ -116,6 +119,9 @@ func (s *Store) TopicSet(_ context.Context, broker string) ([]core.TopicFlag, er
 // Names enter the set before their rows appear and leave it after their rows
 // are gone, so that the set covers every row at any moment.
 func (s *Store) WriteTopics(_ context.Context, w core.TopicWrite) ([]string, error) {
+	if err := checkName("brokerName", w.Broker); err != nil {
+		return nil, err
+	}
 	set := s.acquireSet(w.Broker)
 	defer s.releaseSet(set)
 	set.writing.Lock()
@@ -132,9 +138,12 @@ func (s *Store) WriteTopics(_ context.Context, w core.TopicWrite) ([]string, err
 		return nil, nil
 	}
 	set.add(put)
-	s.index(put, insertRow)
 	s.index(gone, removeRow)
 	set.remove(gone)
+	if s.disk != nil {
+		s.disk.put(set.records(put, gone))
+	}
+	s.index(put, insertRow)
 	return changedNames(put, gone), nil
 }
 

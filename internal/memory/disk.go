@@ -1,0 +1,295 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"signpost/core"
+)
+
+const (
+	// flushAfter is how long a change may wait for a commit that nobody asks for.
+	flushAfter = 200 * time.Millisecond
+	// retryAfter is how long a failed commit waits to be tried again.
+	retryAfter = time.Second
+)
+
+// ErrClosed says that the store was closed before the call was done.
+var ErrClosed = errors.New("store is closed")
+
+// bucket numbers the buckets of the file.
+type bucket uint8
+
+const (
+	metaBucket bucket = iota
+	groupsBucket
+	topicsBucket
+	sessionsBucket
+	kvBucket
+	buckets
+)
+
+var bucketNames = [buckets][]byte{[]byte("meta"), []byte("groups"), []byte("topics"), []byte("sessions"), []byte("kv")}
+
+// item is one place in the file.
+type item struct {
+	bucket bucket
+	key    string
+}
+
+// Health is how the store's file does, for metrics and the readiness of the
+// server.
+type Health struct {
+	Path         string
+	Size         int64     // of the file, in bytes
+	Commits      uint64    // that succeeded
+	Failures     uint64    // commits that failed
+	LastCommit   time.Time // when the last one succeeded; zero: none yet
+	PendingSince time.Time // when the oldest change was made that is not committed; zero: none
+	Err          error     // why the last commit failed; nil if it succeeded
+}
+
+// disk commits changes to the file. Whoever changes something leaves the new
+// record in dirty, under the lock that orders changes of that thing; one
+// goroutine writes all that is dirty in one transaction. So what is committed
+// is the state of one moment: if a change is in it, then so are all that were
+// made before.
+//
+// A commit starts when somebody waits for it, or a short while after a change.
+type disk struct {
+	path string
+	now  func() time.Time
+	db   *bbolt.DB
+	// write makes one transaction; replaced in tests that let it fail.
+	write func(map[item][]byte) error
+	// committed is told the last revision in each commit, before those who wait.
+	committed func(core.Revision)
+
+	changed chan struct{} // there is something to commit, some time
+	wanted  chan struct{} // somebody waits
+	stop    chan struct{}
+	stopped chan struct{}
+
+	mu     sync.Mutex
+	dirty  map[item][]byte // nil: to be removed
+	raised core.Revision
+	next   *commit // what will be waited for; nil: nobody waits
+	closed bool
+	health Health
+}
+
+// commit is a commit to come, as those who wait for it see it.
+type commit struct {
+	done chan struct{}
+	err  error // valid when done is closed
+}
+
+func (c *commit) wait(ctx context.Context) error {
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// start lets the writing goroutine begin.
+func (d *disk) start() {
+	d.dirty = map[item][]byte{}
+	d.changed, d.wanted = make(chan struct{}, 1), make(chan struct{}, 1)
+	d.stop, d.stopped = make(chan struct{}), make(chan struct{})
+	go d.run()
+}
+
+// put leaves records to be committed. A nil disk keeps nothing.
+func (d *disk) put(records map[item][]byte) {
+	if d == nil || len(records) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.putLocked(records)
+}
+
+func (d *disk) putLocked(records map[item][]byte) {
+	if d.health.PendingSince.IsZero() {
+		d.health.PendingSince = d.now()
+		signal(d.changed)
+	}
+	maps.Copy(d.dirty, records)
+}
+
+// await returns the commit that has everything that was put so far.
+func (d *disk) await() *commit {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.awaitLocked()
+}
+
+func (d *disk) awaitLocked() *commit {
+	if d.closed {
+		c := &commit{done: make(chan struct{}), err: ErrClosed}
+		close(c.done)
+		return c
+	}
+	if d.next == nil {
+		d.next = &commit{done: make(chan struct{})}
+		signal(d.wanted)
+	}
+	return d.next
+}
+
+// raise leaves the revision to be committed, and returns its commit.
+func (d *disk) raise(r core.Revision) *commit {
+	record := map[item][]byte{{metaBucket, revisionKey}: seal(revisionKey, appendRevision(nil, r))}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r != d.raised {
+		d.raised = r
+		d.putLocked(record)
+	}
+	return d.awaitLocked()
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run commits until the disk is closed.
+func (d *disk) run() {
+	defer close(d.stopped)
+	due := time.NewTimer(time.Hour)
+	defer due.Stop()
+	due.Stop()
+	for {
+		select {
+		case <-d.changed:
+			due.Reset(flushAfter)
+			continue
+		case <-d.wanted:
+		case <-due.C:
+		case <-d.stop:
+			d.commit()
+			return
+		}
+		due.Stop()
+		if !d.commit() {
+			due.Reset(retryAfter)
+		}
+	}
+}
+
+// commit makes one transaction of all that is dirty. What could not be
+// written stays dirty, unless it has changed since.
+func (d *disk) commit() bool {
+	d.mu.Lock()
+	dirty, raised, next := d.dirty, d.raised, d.next
+	d.dirty, d.next = map[item][]byte{}, nil
+	since := d.health.PendingSince
+	d.health.PendingSince = time.Time{}
+	d.mu.Unlock()
+
+	var err error
+	if len(dirty) > 0 {
+		err = d.write(dirty)
+	}
+	if err == nil {
+		d.committed(raised)
+	}
+
+	d.mu.Lock()
+	d.health.Err = err
+	switch {
+	case err != nil:
+		d.health.Failures++
+		d.health.PendingSince = since
+		maps.Copy(dirty, d.dirty)
+		d.dirty = dirty
+	case len(dirty) > 0:
+		d.health.Commits++
+		d.health.LastCommit = d.now()
+	}
+	d.mu.Unlock()
+	if next != nil {
+		next.err = err
+		close(next.done)
+	}
+	return err == nil
+}
+
+// update is disk.write.
+func (d *disk) update(dirty map[item][]byte) (err error) {
+	defer guard(&err, func() {})() // the file may have gone bad under us
+	// In the order of the tree's pages, each of them is visited once.
+	items := slices.SortedFunc(maps.Keys(dirty), func(a, b item) int {
+		return cmp.Or(cmp.Compare(a.bucket, b.bucket), cmp.Compare(a.key, b.key))
+	})
+	err = d.db.Update(func(tx *bbolt.Tx) error {
+		for _, it := range items {
+			b := tx.Bucket(bucketNames[it.bucket])
+			record := dirty[it]
+			var err error
+			if record == nil {
+				err = b.Delete([]byte(it.key))
+			} else {
+				err = b.Put([]byte(it.key), record)
+			}
+			if err != nil {
+				return fmt.Errorf("%s %q: %w", bucketNames[it.bucket], it.key, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("commit to %s: %w", d.path, err)
+	}
+	return nil
+}
+
+// close commits what is dirty and closes the file. It is left open if the
+// deadline of ctx comes first.
+func (d *disk) close(ctx context.Context) error {
+	d.mu.Lock()
+	first := !d.closed
+	d.closed = true
+	d.mu.Unlock()
+	if first {
+		close(d.stop)
+	}
+	select {
+	case <-d.stopped:
+	case <-ctx.Done():
+		return fmt.Errorf("close %s: %w", d.path, ctx.Err())
+	}
+	d.mu.Lock()
+	err := d.health.Err
+	d.mu.Unlock()
+	return errors.Join(err, d.db.Close())
+}
+
+// Health returns how the store's file does; nothing but zeros without one.
+func (s *Store) Health() Health {
+	if s.disk == nil {
+		return Health{}
+	}
+	s.disk.mu.Lock()
+	h := s.disk.health
+	s.disk.mu.Unlock()
+	h.Path = s.disk.path
+	if info, err := os.Stat(h.Path); err == nil {
+		h.Size = info.Size()
+	}
+	return h
+}

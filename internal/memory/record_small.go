@@ -1,0 +1,74 @@
+package memory
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"signpost/core"
+)
+
+// Newest versions of the small records.
+const (
+	sessionRecord  = 1
+	kvRecord       = 1
+	revisionRecord = 1
+)
+
+// appendSession writes a session, open or closed.
+func appendSession(b []byte, s *core.Session) []byte {
+	b = append(b, sessionRecord)
+	b = appendText(b, s.ID)
+	b = appendText(b, s.Gateway)
+	b = appendText(b, s.Owner)
+	b = appendTime(b, s.Last)
+	return appendBool(b, s.Closed)
+}
+
+func decodeSession(content []byte) (core.Session, error) {
+	d := decode(content, sessionRecord)
+	s := core.Session{ID: d.text(), Gateway: d.text(), Owner: d.text(), Last: d.time(), Closed: d.bool()}
+	return s, d.done()
+}
+
+func appendRevision(b []byte, r core.Revision) []byte {
+	return binary.AppendUvarint(append(b, revisionRecord), uint64(r))
+}
+
+func decodeRevision(content []byte) (core.Revision, error) {
+	d := decode(content, revisionRecord)
+	r := core.Revision(d.uvarint())
+	return r, d.done()
+}
+
+// appendKV writes the whole KV table.
+func appendKV(b []byte, table map[string]map[string]string) []byte {
+	b = append(b, kvRecord)
+	b = binary.AppendUvarint(b, uint64(len(table)))
+	for _, namespace := range slices.Sorted(maps.Keys(table)) {
+		keys := table[namespace]
+		b = appendText(b, namespace)
+		b = binary.AppendUvarint(b, uint64(len(keys)))
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			b = appendText(b, key)
+			b = appendText(b, keys[key])
+		}
+	}
+	return b
+}
+
+func decodeKV(content []byte) (map[string]map[string]string, error) {
+	d := decode(content, kvRecord)
+	namespaces := d.count(2)
+	table := make(map[string]map[string]string, namespaces)
+	for range namespaces {
+		namespace, n := d.text(), d.count(2)
+		keys := make(map[string]string, n)
+		for range n {
+			key := d.text()
+			keys[key] = d.text()
+		}
+		table[namespace] = keys
+	}
+	return table, d.done()
+}

@@ -1,0 +1,248 @@
+package memory
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"signpost/core"
+)
+
+// restore reads the whole file into the store, which is new.
+func (s *Store) restore(now time.Time) (err error) {
+	defer guard(&err, func() {})()
+	// No version of an earlier run is given again.
+	s.version.Store(uint64(max(now.UnixNano(), 0)))
+	return s.disk.db.View(func(tx *bbolt.Tx) error {
+		if info, err := os.Stat(s.disk.path); err != nil || info.Size() < tx.Size() {
+			return errors.Join(err, fmt.Errorf("%w: it is cut short", ErrCorrupt))
+		}
+		var b [buckets]*bbolt.Bucket
+		for i, name := range bucketNames {
+			if b[i] = tx.Bucket(name); b[i] == nil {
+				return fmt.Errorf("%w: it has no %s", ErrCorrupt, name)
+			}
+		}
+		if err := checkFormat(b[metaBucket]); err != nil {
+			return err
+		}
+		return errors.Join(
+			s.restoreRevision(b[metaBucket]),
+			s.restoreGroups(b[groupsBucket], now),
+			s.restoreTopics(b[topicsBucket]),
+			s.restoreSessions(b[sessionsBucket], now),
+			s.restoreKV(b[kvBucket]),
+		)
+	})
+}
+
+// each calls do for the content of every record of the bucket. Neither key nor
+// content may be kept.
+func each(b *bbolt.Bucket, what string, do func(key, content []byte) error) error {
+	return b.ForEach(func(key, record []byte) error {
+		content, err := unseal(key, record)
+		if err == nil {
+			err = do(key, content)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %s %q: %w", ErrCorrupt, what, key, err)
+		}
+		return nil
+	})
+}
+
+// one returns the content of a record; nil if there is none.
+func one(b *bbolt.Bucket, key string) ([]byte, error) {
+	record := b.Get([]byte(key))
+	if record == nil {
+		return nil, nil
+	}
+	content, err := unseal([]byte(key), record)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, key, err)
+	}
+	return content, nil
+}
+
+func checkFormat(meta *bbolt.Bucket) error {
+	content, err := one(meta, formatKey)
+	if err != nil {
+		return err
+	}
+	format, n := binary.Uvarint(content)
+	if n <= 0 || n != len(content) {
+		return fmt.Errorf("%w: it does not say of what format it is", ErrCorrupt)
+	}
+	if format < oldestFormat || format > newestFormat {
+		return fmt.Errorf("%w: %d, and not one from %d to %d", ErrFormat, format, oldestFormat, newestFormat)
+	}
+	return nil
+}
+
+func (s *Store) restoreRevision(meta *bbolt.Bucket) error {
+	content, err := one(meta, revisionKey)
+	if content == nil || err != nil {
+		return err
+	}
+	r, err := decodeRevision(content)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, revisionKey, err)
+	}
+	s.ledger.raised = r
+	s.disk.raised = r
+	s.head.Store(&head{revision: r})
+	return nil
+}
+
+func (s *Store) restoreGroups(b *bbolt.Bucket, now time.Time) error {
+	return each(b, "group", func(key, content []byte) error {
+		g, err := decodeGroup(content)
+		if err != nil {
+			return err
+		}
+		if g.Name != string(key) {
+			return fmt.Errorf("%w: it is of %q", errRecord, g.Name)
+		}
+		refresh(g, now)
+		g.Version = s.version.Add(1)
+		s.groupShard(g.Name).groups[g.Name] = g
+		return nil
+	})
+}
+
+// refresh makes a group that was read good for a process that starts now.
+// Statements of a clock that was ahead are taken as of now, or else nothing
+// could be said after them.
+func refresh(g *core.Group, now time.Time) {
+	g.Said = earlier(g.Said, now)
+	g.Gone = earlier(g.Gone, now)
+	for i := range g.Replicas {
+		r := &g.Replicas[i]
+		r.Said = earlier(r.Said, now)
+		for j := range r.Leases {
+			r.Leases[j].Said = earlier(r.Leases[j].Said, now)
+			if r.Leases[j].Session == "" {
+				r.Leases[j].Said = now
+			}
+		}
+		if g.Writer.ID != "" {
+			r.Digest = 0
+		}
+	}
+	g.Writer = core.Writer{}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// maxExpected bounds for how many topics of one broker room is made before
+// they are there.
+const maxExpected = 1 << 17
+
+func (s *Store) restoreTopics(b *bbolt.Bucket) error {
+	err := each(b, "topics of", func(key, content []byte) error {
+		broker, n, err := parseChunkKey(key)
+		if err != nil {
+			return err
+		}
+		topics, chunks, err := decodeTopics(content)
+		if err != nil {
+			return err
+		}
+		set := s.sets[string(broker)]
+		if set == nil {
+			expected := min(len(topics)*chunks, maxExpected)
+			set = &topicSet{broker: string(broker), rows: make(map[string]*core.Row, expected), chunks: chunks}
+			s.sets[set.broker] = set
+		}
+		if chunks != set.chunks {
+			return fmt.Errorf("%w: one of %d chunks beside ones of %d", errRecord, chunks, set.chunks)
+		}
+		return s.restoreChunk(set, n, topics)
+	})
+	for i := range s.topics {
+		for name, rows := range s.topics[i].rows {
+			slices.SortFunc(rows, func(a, b *core.Row) int { return cmp.Compare(a.Broker, b.Broker) })
+			s.topics[i].rows[name] = slices.Clone(rows) // without spare room
+		}
+	}
+	return err
+}
+
+// restoreChunk adds the topics of chunk n, whose names are parts of its record.
+func (s *Store) restoreChunk(set *topicSet, n int, topics []core.Topic) error {
+	before := len(set.rows)
+	for _, t := range topics {
+		h := hash(t.Name)
+		if chunkOf(h, set.chunks) != n {
+			return fmt.Errorf("%w: topic %q is of another chunk", errRecord, t.Name)
+		}
+		shard := &s.topics[shardOf(h)]
+		others := shard.rows[t.Name]
+		if len(others) > 0 {
+			t.Name = others[0].Name
+		} else {
+			t.Name = strings.Clone(t.Name)
+		}
+		row := &core.Row{Broker: set.broker, Topic: t}
+		set.rows[t.Name] = row
+		shard.rows[t.Name] = append(others, row)
+	}
+	if len(set.rows) != before+len(topics) {
+		return fmt.Errorf("%w: it has a topic twice", errRecord)
+	}
+	return nil
+}
+
+func (s *Store) restoreSessions(b *bbolt.Bucket, now time.Time) error {
+	next := *s.head.Load()
+	err := each(b, "session", func(key, content []byte) error {
+		session, err := decodeSession(content)
+		switch {
+		case err != nil:
+			return err
+		case session.ID != string(key):
+			return fmt.Errorf("%w: it is of %q", errRecord, session.ID)
+		case session.Closed:
+			s.ledger.closed.add(session.ID)
+		default:
+			session.Last = now
+			next.sessions = append(next.sessions, session)
+		}
+		return nil
+	})
+	s.head.Store(&next) // sorted as the bucket's keys are
+	return err
+}
+
+// restoreKV makes the store's own file keep KV, unless another one does.
+func (s *Store) restoreKV(b *bbolt.Bucket) error {
+	if s.kv.file != nil {
+		return nil
+	}
+	content, err := one(b, kvKey)
+	if err != nil {
+		return err
+	}
+	file := &kvRecordFile{disk: s.disk}
+	var table map[string]map[string]string
+	if content != nil {
+		if table, err = decodeKV(content); err != nil {
+			return fmt.Errorf("%w: KV: %w", ErrCorrupt, err)
+		}
+		file.saved = seal(kvKey, appendKV(nil, table))
+	}
+	s.kv.init(file, table)
+	return nil
+}
