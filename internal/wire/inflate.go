@@ -2,13 +2,12 @@ package wire
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
-
-	"github.com/klauspost/compress/zlib"
 
 	"signpost/core"
 )

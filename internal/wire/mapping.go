@@ -11,7 +11,8 @@ import (
 // globalScope is the scope of a mapping that names none (Java: MixAll.METADATA_SCOPE_GLOBAL).
 const globalScope = "__global__"
 
-// mapping reads a TopicQueueMappingInfo.
+// mapping reads a TopicQueueMappingInfo. null is as good as absent: Java does
+// not write what is null, so its readers see the default.
 func mapping(s *scanner) *core.Mapping {
 	m := &core.Mapping{Scope: globalScope, Current: map[int32]int32{}}
 	s.object()
@@ -27,7 +28,7 @@ func mapping(s *scanner) *core.Mapping {
 		case "epoch":
 			m.Epoch = s.int64(0)
 		case "scope":
-			if text, _ := s.text(); string(text) != globalScope {
+			if text, ok := s.text(); ok && string(text) != globalScope {
 				m.Scope = string(text)
 			}
 		case "topic":
@@ -43,10 +44,10 @@ func mapping(s *scanner) *core.Mapping {
 }
 
 func idMap(s *scanner) map[int32]int32 {
-	if s.null() {
-		return nil
-	}
 	ids := map[int32]int32{}
+	if s.null() {
+		return ids
+	}
 	s.object()
 	for name, ok := s.member(); ok; name, ok = s.member() {
 		if len(ids) == maxMappedQueues {

@@ -2,10 +2,9 @@ package wire
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"strconv"
-
-	"github.com/klauspost/compress/zlib"
 
 	"signpost/core"
 )
@@ -41,13 +40,9 @@ func AppendRegistration(dst []byte, c core.Content, form RegistrationForm) []byt
 	if form.Compressed() {
 		return appendCompact(dst, c, form)
 	}
-	dst = append(dst, '{')
-	if c.FilterServers != nil {
-		dst = append(dst, `"filterServerList":`...)
-		dst = appendStrings(dst, c.FilterServers, Plain)
-		dst = append(dst, ',')
-	}
-	dst = append(dst, `"topicConfigSerializeWrapper":{"dataVersion":`...)
+	dst = append(dst, `{"filterServerList":`...)
+	dst = appendFilterServers(dst, c.FilterServers)
+	dst = append(dst, `,"topicConfigSerializeWrapper":{"dataVersion":`...)
 	dst = appendVersionOf(dst, c.DataVersion, form)
 	if form == JSON5 {
 		dst = append(dst, `,"mappingDataVersion":`...)
@@ -90,6 +85,15 @@ func appendVersionOf(dst []byte, v core.DataVersion, form RegistrationForm) []by
 	return append(dst, '}')
 }
 
+// appendFilterServers appends null for nil: Java reads it as such, though its
+// brokers always send a list.
+func appendFilterServers(dst []byte, servers []string) []byte {
+	if servers == nil {
+		return append(dst, "null"...)
+	}
+	return appendStrings(dst, servers, Plain)
+}
+
 func appendTopicConfig(dst []byte, t *core.Topic, form RegistrationForm) []byte {
 	dst = append(dst, '{')
 	if form == JSON5 {
@@ -115,12 +119,7 @@ func appendCompact(dst []byte, c core.Content, form RegistrationForm) []byte {
 	for i := range c.Topics {
 		plain = appendSection(plain, func(b []byte) []byte { return appendTopicLine(b, &c.Topics[i], form) })
 	}
-	plain = appendSection(plain, func(b []byte) []byte {
-		if c.FilterServers == nil {
-			return append(b, "null"...)
-		}
-		return appendStrings(b, c.FilterServers, Plain)
-	})
+	plain = appendSection(plain, func(b []byte) []byte { return appendFilterServers(b, c.FilterServers) })
 	if form == Compact5 {
 		plain = binary.BigEndian.AppendUint32(plain, uint32(len(c.Mappings)))
 		for _, m := range c.Mappings {

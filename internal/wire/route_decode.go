@@ -191,6 +191,7 @@ func filterServerTable(s *scanner) (table []core.FilterServers) {
 	return table
 }
 
+// mappingByBroker reads mappings by the broker that they name, too.
 func mappingByBroker(s *scanner) map[string]*core.Mapping {
 	if s.null() {
 		return nil
@@ -203,9 +204,12 @@ func mappingByBroker(s *scanner) map[string]*core.Mapping {
 			break
 		}
 		broker := string(name)
-		if !s.null() {
-			table[broker] = mapping(s)
+		if s.null() {
+			continue
 		}
+		m := mapping(s)
+		m.Broker = broker
+		table[broker] = m
 	}
 	return table
 }
