@@ -26,7 +26,7 @@ type ProductRoutes interface {
 // plain one). With needWaitForService nothing is answered in the first seconds.
 func (s *Server) getRoute(ctx context.Context, req *request) (reply, error) {
 	now := req.arrived
-	if s.o.Switches().WaitForService && now.Before(s.o.ServiceFrom) {
+	if now.Before(s.o.Switches().ServiceFrom) {
 		return reply{}, &codedError{code: remoting.SystemError, text: "name server not ready"}
 	}
 	topic := req.field("topic")

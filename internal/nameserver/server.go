@@ -42,8 +42,9 @@ type Switches struct {
 	AllTopicList    bool // enableAllTopicList: code 206
 	OrderToBroker   bool // returnOrderTopicConfigToBroker
 	NotifyMinBroker bool // notifyMinBrokerIdChanged
-	WaitForService  bool // needWaitForService
 	GoAway          bool // enableShutdownGracefully: newer clients are told to go while the server drains
+
+	ServiceFrom time.Time // needWaitForService: 105 is not answered before; zero is at once
 }
 
 // Options are what a Server works with.
@@ -63,8 +64,6 @@ type Options struct {
 	// Local says that the registry answers reads without waiting for
 	// anything, so that they are worked on in the connection's own loop.
 	Local bool
-	// ServiceFrom is when 105 may be answered if Switches.WaitForService.
-	ServiceFrom time.Time
 	// Product, if set, is asked for routes not found here (clusterTest).
 	Product ProductRoutes
 }

@@ -88,7 +88,7 @@ func start(t *testing.T, change func(*nameserver.Options)) *fixture {
 		Switches: func() nameserver.Switches { return *f.switches.Load() },
 		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Now:      func() time.Time { return time.Now().Add(time.Duration(f.clock.Load())) },
-		Secure: func(c net.Conn) (net.Conn, error) { return c, nil },
+		Secure:   func(c net.Conn) (net.Conn, error) { return c, nil },
 	}
 	if change != nil {
 		change(&o)
@@ -570,8 +570,8 @@ func TestTheLowestBrokerIDIsToldToTheOthers(t *testing.T) {
 }
 
 func TestWaitForServiceHoldsBackRoutesOnly(t *testing.T) {
-	f := start(t, func(o *nameserver.Options) { o.ServiceFrom = time.Now().Add(45 * time.Second) })
-	f.switches.Store(&nameserver.Switches{WaitForService: true, TopicList: true, AllTopicList: true})
+	f := start(t, nil)
+	f.switches.Store(&nameserver.Switches{ServiceFrom: time.Now().Add(45 * time.Second), AllTopicList: true})
 	c := f.dial()
 	c.mustRegister(registration("b1", "10.0.0.1:10911", 0, "t1"))
 	if got := c.call(routeOf("t1")); got.Code != remoting.SystemError || got.Remark != "name server not ready" {

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"signpost/core"
+	"signpost/internal/config"
+)
+
+func newLogger(w io.Writer, cfg *config.Config, level slog.Leveler) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.Log.Format == config.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// logConfig says once what is configured, and what of it means nothing here.
+func logConfig(log *slog.Logger, cfg *config.Config) {
+	for _, s := range cfg.Settings() {
+		log.Info("configured", "key", s.Key, "value", s.Value, "source", s.Source)
+	}
+	for _, n := range cfg.Notices() {
+		log.Warn(n)
+	}
+}
+
+// kvLogInterval is Java's (NamesrvController: kvConfigManager.printAllPeriodically).
+const kvLogInterval = 10 * time.Minute
+
+// logKV lists the KV configuration.
+func logKV(log *slog.Logger, table map[string]map[string]string) {
+	for _, namespace := range slices.Sorted(maps.Keys(table)) {
+		for _, key := range slices.Sorted(maps.Keys(table[namespace])) {
+			log.Info("KV", "namespace", namespace, "key", key, "value", table[namespace][key])
+		}
+	}
+}
+
+// eventLog is the Sink of the local NameServer: a line and a count for each
+// change of state, none for a heartbeat.
+type eventLog struct {
+	log    *slog.Logger
+	events func(core.EventKind)
+}
+
+// Publish accepts everything.
+func (l eventLog) Publish(_ context.Context, events []core.Event) (int, error) {
+	for _, e := range events {
+		attrs := []any{"cluster", e.Cluster, "broker", e.Broker}
+		switch e.Kind {
+		case core.TopicRouteChanged:
+			attrs = append(attrs, "topics", e.Count, "first", e.Topics[:min(len(e.Topics), 3)])
+		default:
+			attrs = append(attrs, "id", e.ID, "addr", e.Addr)
+		}
+		if e.OldAddr != "" {
+			attrs = append(attrs, "other", e.OldAddr)
+		}
+		l.log.Info(string(e.Kind), append(attrs, "revision", e.Revision)...)
+		l.events(e.Kind)
+	}
+	return len(events), nil
+}

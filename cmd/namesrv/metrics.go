@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"signpost/core"
+	"signpost/internal/remoting"
+)
+
+// metrics is what the NameServer shows at /metrics. It observes the TCP front.
+type metrics struct {
+	app      *app
+	registry *prometheus.Registry
+
+	requests    *prometheus.HistogramVec
+	opened      prometheus.Counter
+	connections prometheus.Gauge
+	refused     *prometheus.CounterVec
+	events      *prometheus.CounterVec
+
+	// byResult saves looking labels up by name for every request.
+	byResult sync.Map // resultKey -> prometheus.Observer
+}
+
+type resultKey struct{ code, result remoting.Code }
+
+// latencyBuckets go from what is answered from memory to what a client gives
+// up on, in seconds.
+var latencyBuckets = []float64{10e-6, 50e-6, 100e-6, 500e-6, 1e-3, 5e-3, 10e-3, 50e-3, 100e-3, 500e-3, 1, 3}
+
+func newMetrics(a *app) *metrics {
+	m := &metrics{
+		app:      a,
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "signpost_request_seconds", Help: "Requests by code and result, from the frame's arrival to its answer.", Buckets: latencyBuckets,
+		}, []string{"code", "result"}),
+		opened:      prometheus.NewCounter(prometheus.CounterOpts{Name: "signpost_connections_opened_total", Help: "Connections accepted."}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "signpost_connections", Help: "Open connections."}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "signpost_refused_total", Help: "What was refused or given up at a limit, or as broken, by reason.",
+		}, []string{"reason"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "signpost_events_total", Help: "Changes of state by kind; BrokerEvicted are the evictions.",
+		}, []string{"kind"}),
+	}
+	for _, k := range []core.EventKind{core.BrokerRegistered, core.BrokerUnregistered, core.BrokerEvicted, core.MasterChanged,
+		core.TopicRouteChanged, core.BrokerNameConflict} {
+		m.events.WithLabelValues(string(k))
+	}
+	m.registry.MustRegister(m.requests, m.opened, m.connections, m.refused, m.events, state{a}, buildInfo(),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func buildInfo() prometheus.Collector {
+	version, goVersion, revision := "unknown", "unknown", "unknown"
+	if b, ok := debug.ReadBuildInfo(); ok {
+		version, goVersion = b.Main.Version, b.GoVersion
+		for _, s := range b.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "signpost_build_info", Help: "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": version, "go": goVersion, "revision": revision},
+	})
+	g.Set(1)
+	return g
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+func (m *metrics) event(k core.EventKind) { m.events.WithLabelValues(string(k)).Inc() }
+
+// Request counts an answered request. Peers choose codes, so unknown ones
+// share a label.
+func (m *metrics) Request(code, result remoting.Code, took time.Duration) {
+	if !code.Known() {
+		code = -1
+	}
+	k := resultKey{code, result}
+	o, ok := m.byResult.Load(k)
+	if !ok {
+		name := "unknown"
+		if code.Known() {
+			name = code.String()
+		}
+		o, _ = m.byResult.LoadOrStore(k, m.requests.WithLabelValues(name, strconv.Itoa(int(result))))
+	}
+	o.(prometheus.Observer).Observe(took.Seconds())
+}
+
+// ConnectionOpened counts.
+func (m *metrics) ConnectionOpened() { m.opened.Inc(); m.connections.Inc() }
+
+// ConnectionClosed counts.
+func (m *metrics) ConnectionClosed() { m.connections.Dec() }
+
+// Refused counts what was turned away.
+func (m *metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
+
+// state collects what is read when somebody looks.
+type state struct{ a *app }
+
+var (
+	brokersDesc  = prometheus.NewDesc("signpost_brokers", "Brokers alive, by cluster.", []string{"cluster"}, nil)
+	groupsDesc   = prometheus.NewDesc("signpost_broker_groups", "Broker groups alive, by cluster.", []string{"cluster"}, nil)
+	topicsDesc   = prometheus.NewDesc("signpost_topics", "Topics of living brokers.", nil, nil)
+	revisionDesc = prometheus.NewDesc("signpost_revision", "The revision of routes and lists.", nil, nil)
+	snapshotDesc = prometheus.NewDesc("signpost_snapshot_age_seconds", "Time since the oldest change that is not on disk; 0 if all is.", nil, nil)
+	commitsDesc  = prometheus.NewDesc("signpost_store_commits_total", "Commits to disk, by result.", []string{"result"}, nil)
+	fileDesc     = prometheus.NewDesc("signpost_store_file_bytes", "Size of the store's file.", nil, nil)
+	certDesc     = prometheus.NewDesc("signpost_tls_certificate_expiry_timestamp_seconds", "When the server's certificate ends; absent if there is none.", nil, nil)
+	reloadsDesc  = prometheus.NewDesc("signpost_tls_reloads_total", "Changed TLS files, by result.", []string{"result"}, nil)
+	readyDesc    = prometheus.NewDesc("signpost_ready", "1 if /readyz says so.", nil, nil)
+)
+
+// Describe names all of it.
+func (s state) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
+
+// Collect reads the registry and the store.
+func (s state) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	if s.a.registry == nil {
+		return // while it is being put together
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handlerTime)
+	defer cancel()
+	now := time.Now()
+	groups, err := s.a.registry.Groups(ctx, now)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(brokersDesc, err)
+		return
+	}
+	brokers, names := map[string]int{}, map[string]int{}
+	for _, g := range groups {
+		brokers[g.Cluster] += len(g.Replicas)
+		names[g.Cluster]++
+	}
+	for cluster, n := range brokers {
+		gauge(brokersDesc, float64(n), cluster)
+		gauge(groupsDesc, float64(names[cluster]), cluster)
+	}
+	topics, err := s.a.registry.Topics(ctx, now, core.AllTopics, "")
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(topicsDesc, err)
+		return
+	}
+	gauge(topicsDesc, float64(len(topics)))
+	if head, err := s.a.store.Head(ctx, 0); err == nil {
+		gauge(revisionDesc, float64(head.Revision))
+	}
+	disk := s.a.store.Health()
+	unsaved := time.Duration(0)
+	if !disk.PendingSince.IsZero() {
+		unsaved = now.Sub(disk.PendingSince)
+	}
+	gauge(snapshotDesc, unsaved.Seconds())
+	gauge(fileDesc, float64(disk.Size))
+	counter(commitsDesc, float64(disk.Commits), "ok")
+	counter(commitsDesc, float64(disk.Failures), "failed")
+	tls := s.a.port.Stats()
+	if !tls.NotAfter.IsZero() {
+		gauge(certDesc, float64(tls.NotAfter.Unix()))
+	}
+	counter(reloadsDesc, float64(tls.Reloads), "ok")
+	counter(reloadsDesc, float64(tls.Failures), "failed")
+	ready := 0.0
+	if s.a.notReady(now) == "" {
+		ready = 1
+	}
+	gauge(readyDesc, ready)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"signpost/core"
+	"signpost/internal/config"
+	"signpost/internal/nameserver"
+	"signpost/internal/tlsport"
+)
+
+func rules(cfg *config.Config) core.Rules {
+	return core.Rules{
+		OrderMessages:              cfg.Rules.OrderMessageEnable,
+		ActingMaster:               cfg.Rules.SupportActingMaster,
+		DeleteTopicsOnRegistration: cfg.Rules.DeleteTopicWithBrokerRegistration,
+	}
+}
+
+func limits(cfg *config.Config) nameserver.Limits {
+	l := cfg.Limits
+	return nameserver.Limits{
+		Frame: l.FrameBytes, Registration: l.RegistrationBytes, Inflated: l.InflatedBytes, Topics: l.TopicsPerRegistration,
+		Connections: l.Connections, InFlight: l.InFlight,
+		Idle: cfg.Listen.IdleTimeout, Read: l.ReadTimeout, Write: l.WriteTimeout,
+		Handler: handlerTime, NotifyTimeout: notifyTime, BrokerTimeout: cfg.Rules.BrokerTimeout,
+	}
+}
+
+func tlsOptions(cfg *config.Config) tlsport.Options {
+	mode, _ := tlsport.ParseMode(cfg.TLS.Mode)
+	auth, _ := tlsport.ParseClientAuth(cfg.TLS.ClientAuth)
+	return tlsport.Options{
+		Mode: mode, TestMode: cfg.TLS.TestMode,
+		CertPath: cfg.TLS.CertPath, KeyPath: cfg.TLS.KeyPath, KeyPassword: string(cfg.TLS.KeyPassword),
+		ClientAuth: auth, AuthClient: cfg.TLS.AuthClient, TrustCertPath: cfg.TLS.TrustPath,
+		IdleTimeout: cfg.Listen.IdleTimeout,
+	}
+}
+
+// switches are read for each request, from the configuration as it stands.
+func (a *app) switches() nameserver.Switches {
+	cfg := a.live.Current()
+	r := &cfg.Rules
+	s := nameserver.Switches{
+		TopicList: r.EnableTopicList, AllTopicList: r.EnableAllTopicList, OrderToBroker: r.ReturnOrderTopicConfigToBroker,
+		NotifyMinBroker: r.NotifyMinBrokerIDChanged, GoAway: cfg.Shutdown.Graceful,
+	}
+	if r.NeedWaitForService {
+		s.ServiceFrom = a.started.Add(r.WaitForService)
+	}
+	return s
+}
+
+// liveConfig serves request codes 318 and 319.
+type liveConfig struct{ a *app }
+
+func (l liveConfig) List() string { return l.a.live.Current().List() }
+
+func (l liveConfig) Update(body []byte) error {
+	change, err := l.a.live.Update(body)
+	if errors.Is(err, config.ErrForbidden) {
+		return notPermitted{err}
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range change.Changed {
+		l.a.log.Info("configured", "key", c.Key, "value", c.New, "before", c.Old, "now", c.Live)
+	}
+	if len(change.Ignored) > 0 {
+		l.a.log.Warn("values ignored", "error", change.Ignored)
+	}
+	if len(change.Unknown) > 0 {
+		l.a.log.Warn("unknown keys ignored", "keys", fmt.Sprint(change.Unknown))
+	}
+	l.a.registry.SetRules(rules(l.a.live.Current()))
+	return nil
+}
+
+// notPermitted keeps the text that the peer is to see.
+type notPermitted struct{ error }
+
+func (notPermitted) Is(target error) bool { return target == nameserver.ErrNotPermitted }
