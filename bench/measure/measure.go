@@ -55,36 +55,36 @@ type Options struct {
 // Run measures subjects in turn.
 func (o Options) Run(ctx context.Context, log *slog.Logger, subjects []Subject) (report.Values, error) {
 	values := report.Values{}
-	steady := make([]*bench, len(subjects))
+	steady := make([]*process.Process, len(subjects))
 	defer func() {
-		for _, b := range steady {
-			if b != nil {
-				_ = b.process.Stop()
+		for _, p := range steady {
+			if p != nil {
+				_ = p.Stop()
 			}
 		}
 	}()
 	for round := range max(o.Rounds, o.FreshRounds) {
 		for i, s := range subjects {
-			run := &bench{Subject: s, options: o, values: values, log: log.With("server", s.Server, "round", round+1)}
+			b := &bench{Subject: s, options: o, values: values, log: log.With("server", s.Server, "round", round+1)}
 			if round < o.Rounds && o.wants(PartStart) {
-				if err := run.cold(ctx); err != nil {
+				if err := b.cold(ctx); err != nil {
 					return nil, err
 				}
 			}
 			if round < o.Rounds && o.wants(PartRoute, PartSingle, PartRegister, PartBig) {
-				if steady[i] == nil {
-					if _, err := run.start(ctx); err != nil {
+				if b.warm = steady[i] != nil; !b.warm {
+					if _, err := b.start(ctx); err != nil {
 						return nil, err
 					}
-					steady[i] = run
+					steady[i] = b.process
 				}
-				run.process, run.warm = steady[i].process, round > 0
-				if err := run.steady(ctx, round); err != nil {
-					return nil, fmt.Errorf("%s: %w", s.Server, errors.Join(err, run.process.Ended()))
+				b.process = steady[i]
+				if err := b.steady(ctx, round); err != nil {
+					return nil, fmt.Errorf("%s: %w", s.Server, errors.Join(err, b.process.Ended()))
 				}
 			}
 			if round < o.FreshRounds && !s.Canned && o.wants(PartMemory, PartP99) {
-				if err := run.fresh(ctx); err != nil {
+				if err := b.fresh(ctx); err != nil {
 					return nil, err
 				}
 			}
@@ -116,7 +116,7 @@ type bench struct {
 	values  report.Values
 	log     *slog.Logger
 	process *process.Process
-	warm    bool
+	warm    bool // process has been loaded before
 }
 
 // record keeps a value.

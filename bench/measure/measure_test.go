@@ -76,12 +76,8 @@ func TestSteadyFillsItsRows(t *testing.T) {
 		if !short.wants(r.Part) {
 			continue
 		}
-		v, ok := b.values.Median(r.Key, report.Canned)
-		if !ok {
+		if _, ok := b.values.Median(r.Key, report.Canned); !ok {
 			t.Errorf("%s is not measured", r.Key)
-		}
-		if r.Unit != "%" && v <= 0 {
-			t.Errorf("%s is %v", r.Key, v)
 		}
 	}
 	for key := range b.values {

@@ -66,6 +66,7 @@ var Rows = []report.Row{
 	{Key: "single-p99", Part: PartSingle, Unit: "ms", Name: "p99 with one connection, one in flight"},
 	{Key: "register-server", Part: PartRegister, Unit: "%", Name: "unchanged registrations: use of the server's core"},
 	{Key: "register-changed", Part: PartRegister, Unit: "/s", Name: "changed full registrations, 100 brokers x 40 topics"},
+	{Key: "others", Part: PartRoute, Unit: "%", Name: "meanwhile: use of all cores by other programs (100 % is one core; spoils what is measured)"},
 	{Key: "memory-small-peak", Part: PartMemory, Unit: "MB", Name: "highest resident memory, 100 brokers x 40 topics"},
 	{Key: "memory-large-peak", Part: PartMemory, Unit: "MB", Name: "highest resident memory, 1,000 brokers x 80 topics"},
 	{Key: "restart", Part: PartMemory, Unit: "ms", Name: "kill -9 and start to first right route, 100 brokers x 40 topics"},

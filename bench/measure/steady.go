@@ -122,7 +122,8 @@ type rated struct {
 	server, load float64
 }
 
-// rate runs w, first shortly without counting, and records its rate.
+// rate runs w, first shortly without counting, and records its rate,
+// and how busy other programs kept the machine.
 func (b *bench) rate(ctx context.Context, loop *load.Loop, row string, w *load.Work) (rated, error) {
 	if _, err := loop.Run(ctx, b.options.Time/8, false, w); err != nil {
 		return rated{}, fmt.Errorf("%s: %w", row, err)
@@ -143,14 +144,21 @@ func (b *bench) rate(ctx context.Context, loop *load.Loop, row string, w *load.W
 	}
 	b.record(row, results[0].PerSecond())
 	percent := func(i int) float64 { return 100 * float64(after[i]-before[i]) / float64(took) }
-	return rated{results[0], percent(0), percent(1)}, nil
+	r := rated{results[0], percent(0), percent(1)}
+	b.record("others", max(0, percent(2)-r.server-r.load))
+	return r, nil
 }
 
-// cpu returns the processor times of the server and of the load.
-func (b *bench) cpu() (t [2]time.Duration, err error) {
-	if t[0], err = b.process.CPU(); err == nil {
-		t[1], err = process.OwnCPU()
+// cpu returns the processor times of the server, of the load and of all
+// programs on the machine.
+func (b *bench) cpu() (t [3]time.Duration, err error) {
+	if t[0], err = b.process.CPU(); err != nil {
+		return t, err
 	}
+	if t[1], err = process.OwnCPU(); err != nil {
+		return t, err
+	}
+	t[2], err = process.MachineCPU()
 	return t, err
 }
 

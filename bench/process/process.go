@@ -237,6 +237,41 @@ func OwnCPU() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
+// MachineCPU returns the processor time that all programs together have used
+// since the machine started.
+func MachineCPU() (time.Duration, error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, fmt.Errorf("processor time of the machine: %w", err)
+	}
+	d, err := machineCPU(string(b))
+	if err != nil {
+		return 0, fmt.Errorf("processor time of the machine: %w", err)
+	}
+	return d, nil
+}
+
+// machineCPU adds what is not idle in the first line of proc_stat(5): user,
+// nice, system, then behind idle and iowait irq, softirq and steal.
+func machineCPU(stat string) (time.Duration, error) {
+	line, _, _ := strings.Cut(stat, "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("no times of all cores in %q", line)
+	}
+	var ticks int64
+	for i, f := range fields[1:9] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read %q: %w", line, err)
+		}
+		if i != 3 && i != 4 {
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * time.Second / userHz, nil
+}
+
 // freePort returns a port that is free now.
 func freePort() (uint16, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -39,6 +39,21 @@ func TestStatCPU(t *testing.T) {
 	}
 }
 
+func TestMachineCPU(t *testing.T) {
+	const stat = "cpu  100 20 30 1000 2000 4 5 41 7 7\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
+	if got, err := machineCPU(stat); err != nil || got != 2*time.Second {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{"", "cpu0 1 1 1 1 1 1 1 1", "cpu 1 1 1 1 1 1 1", "cpu 1 1 1 1 1 x 1 1"} {
+		if _, err := machineCPU(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	if d, err := MachineCPU(); err != nil || d <= 0 {
+		t.Errorf("of this machine: %v, %v", d, err)
+	}
+}
+
 // sleeper appends its start to a file in its folder and then waits.
 var sleeper = Command{
 	Name: "sleeper",
