@@ -290,6 +290,49 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 	})
 }
 
+// TestLateAnswers has a server answer one request and fail at another when a
+// different server is asked already.
+func TestLateAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		slow := newNameServer(route("slow"))
+		slow.hold = make(chan struct{})
+		slow.change = func(c *remoting.Command) bool {
+			if c.Code == remoting.TopicNotExist {
+				c.Code = remoting.SystemBusy
+			}
+			return true
+		}
+		n.set("a:1", slow.serve)
+		n.set("b:1", newNameServer(route("failing")).serve)
+		n.set("c:1", newNameServer(route("orders")).serve)
+		addrs := []string{"a:1", "b:1", "c:1"}
+		c := open(t, n, addrs...)
+		var wg sync.WaitGroup
+		for _, topic := range []string{"slow", "failing"} {
+			wg.Go(func() {
+				if _, err := c.Route(t.Context(), topic); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		c.pool.moveOn(addrs, "a:1", errRefused)
+		c.pool.moveOn(addrs, "b:1", errRefused)
+		wantRoute(t, c, "orders")
+		close(slow.hold)
+		wg.Wait()
+		if c.pool.chosen != "c:1" {
+			t.Errorf("%s is asked now, want c:1 still", c.pool.chosen)
+		}
+		for open := range n.open {
+			if addr := open.(*watched).addr; addr != "c:1" {
+				t.Errorf("a connection to %s is kept", addr)
+			}
+		}
+	})
+}
+
 func TestSameQuestionsShareALookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)

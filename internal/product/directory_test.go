@@ -225,7 +225,10 @@ func TestLastGoodListStays(t *testing.T) {
 					if took := time.Since(start); took != 0 {
 						t.Errorf("waited %v for the address server", took)
 					}
-					time.Sleep(readSoon + fault.took)
+					time.Sleep(fault.took)
+					synctest.Wait()
+					wantRoute(t, c, "orders")
+					time.Sleep(readSoon)
 				}
 				if server.asked() != 4 {
 					t.Errorf("asked %d times, want once and then every 10 s", server.asked())

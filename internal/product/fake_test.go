@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"signpost/core"
 	"signpost/internal/remoting"
@@ -31,6 +32,7 @@ func newNetwork(t *testing.T) *network {
 	t.Cleanup(func() {
 		close(n.done)
 		n.wg.Wait()
+		synctest.Wait() // an HTTP client closes in the background
 		if len(n.open) > 0 {
 			t.Errorf("%d connections were left open", len(n.open))
 		}
@@ -50,7 +52,7 @@ func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 		return nil, errRefused
 	}
 	near, far := net.Pipe()
-	c := &watched{Conn: near, n: n}
+	c := &watched{Conn: near, n: n, addr: addr}
 	n.open[c] = true
 	n.peak = max(n.peak, len(n.open))
 	n.wg.Go(func() {
@@ -63,7 +65,8 @@ func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 // watched is a connection that says when it is closed.
 type watched struct {
 	net.Conn
-	n *network
+	n    *network
+	addr string
 }
 
 func (c *watched) Close() error {

@@ -33,7 +33,6 @@ type pool struct {
 	mu     sync.Mutex
 	chosen string  // the NameServer that is asked
 	idle   []*conn // to the chosen one, the last used at the end
-	closed bool
 }
 
 // order returns the addresses in the order in which to ask them: first the
@@ -76,10 +75,10 @@ func (p *pool) closeIdle() {
 	p.idle = nil
 }
 
+// close is for when nobody asks any more.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = true
 	p.closeIdle()
 }
 
@@ -104,7 +103,7 @@ func (p *pool) take(addr string) *conn {
 func (p *pool) put(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || c.addr != p.chosen {
+	if c.addr != p.chosen {
 		c.Close()
 		return
 	}
