@@ -20,7 +20,7 @@ type Route struct {
 	HasOrderConf bool
 	Revision     Revision // the state it was assembled from
 
-	validUntil atomic.Int64 // unix nanoseconds
+	validUntil atomic.Pointer[time.Time]
 	memo       [routeForms]atomic.Pointer[[]byte]
 }
 
@@ -58,13 +58,20 @@ func (r *Route) Encoded(form RouteForm, encode func(*Route) []byte) []byte {
 		return *b
 	}
 	b := encode(r)
-	r.memo[form].Store(&b)
+	if !r.memo[form].CompareAndSwap(nil, &b) {
+		return *r.memo[form].Load()
+	}
 	return b
 }
 
 // ValidUntil is the first moment at which a lease behind the route could run
 // out: a cache asks again after it.
-func (r *Route) ValidUntil() time.Time { return time.Unix(0, r.validUntil.Load()) }
+func (r *Route) ValidUntil() time.Time {
+	if t := r.validUntil.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
 
 // Near returns the route as seen from a zone: brokers of that zone, and those
 // without a master whatever their zone, so that their messages stay readable
@@ -101,9 +108,15 @@ func (r *Route) Near(zone string) *Route {
 	return near
 }
 
+// recheckTime is how long it is believed that a replica has lapsed while it is
+// not evicted yet: somebody whose clock is behind may still renew it, and a
+// renewal raises no revision.
+const recheckTime = time.Second
+
 // assemble builds the route of a topic from its rows and its groups, whose
-// lapsed replicas are left out. It returns nil if no living group has it.
-func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules Rules, now time.Time) *Route {
+// lapsed replicas are left out. The route is nil if no living group has the
+// topic; lapsed says that a replica was left out which is not evicted yet.
+func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules Rules, now time.Time) (route *Route, lapsed bool) {
 	r := &Route{Topic: topic}
 	var validUntil time.Time
 	for _, row := range rows {
@@ -112,6 +125,7 @@ func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules
 			continue
 		}
 		g := groups[i].Live(sessions, now)
+		lapsed = lapsed || len(g.Replicas) < len(groups[i].Replicas)
 		if len(g.Replicas) == 0 {
 			continue
 		}
@@ -128,11 +142,16 @@ func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules
 		}
 	}
 	if len(r.Rows) == 0 {
-		return nil
+		return nil, lapsed
 	}
-	slices.SortFunc(r.Filters, func(a, b FilterServers) int { return cmp.Compare(a.Addr, b.Addr) })
-	r.validUntil.Store(validUntil.UnixNano())
-	return r
+	// A broker that came back under another name may be in two groups for a while.
+	slices.SortStableFunc(r.Filters, func(a, b FilterServers) int { return cmp.Compare(a.Addr, b.Addr) })
+	r.Filters = slices.CompactFunc(r.Filters, func(a, b FilterServers) bool { return a.Addr == b.Addr })
+	if again := now.Add(recheckTime); lapsed && again.Before(validUntil) {
+		validUntil = again
+	}
+	r.validUntil.Store(&validUntil)
+	return r, lapsed
 }
 
 // routeBroker shows the lowest slave as master where the group allows it, has

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,9 +13,14 @@ import (
 
 const (
 	viewShards = 64
-	// viewBound limits the routes that one shard keeps; beyond it arbitrary
-	// ones are forgotten and assembled again when asked for.
-	viewBound = 4096
+	// viewBound limits the routes that one shard keeps, absentBound the names
+	// without a route; beyond it arbitrary ones are forgotten and assembled
+	// again when asked for.
+	viewBound   = 4096
+	absentBound = 1024
+	// absentName limits the names kept as absent, in bytes. No broker has a
+	// longer topic; whoever asks for one fills no memory with it.
+	absentName = 255
 )
 
 // view keeps assembled routes, each tagged with the revision read before it
@@ -28,19 +34,21 @@ type view struct {
 	shards [viewShards]viewShard
 
 	follow  sync.Mutex                     // held while changes are applied, and while a route is filed
-	topics  map[string]map[string]struct{} // broker -> filed topics that show it
+	topics  map[string]map[string]struct{} // broker -> filed topics that show it, those only
 	cleared atomic.Uint64                  // how often everything was forgotten
 }
 
 type viewShard struct {
 	mu     sync.RWMutex
-	routes map[string]*Route // no Rows: the topic is known to have no living broker
+	routes map[string]*Route
+	absent map[string]struct{} // topics known to have no living broker
 }
 
 func newView(store Store) *view {
 	v := &view{store: store, seed: maphash.MakeSeed(), topics: map[string]map[string]struct{}{}}
 	for i := range v.shards {
 		v.shards[i].routes = map[string]*Route{}
+		v.shards[i].absent = map[string]struct{}{}
 	}
 	return v
 }
@@ -51,29 +59,38 @@ func (v *view) shard(topic string) *viewShard {
 
 func (v *view) revision() Revision { return Revision(v.rev.Load()) }
 
+// find returns what is known of the topic: its route, or that it has none.
+func (v *view) find(topic string) (route *Route, absent bool) {
+	s := v.shard(topic)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if route = s.routes[topic]; route == nil {
+		_, absent = s.absent[topic]
+	}
+	return route, absent
+}
+
 // Route returns where a topic is. ErrNoTopic if no living broker has it.
 func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Route, error) {
-	v := r.view
-	rev, err := v.sync(ctx)
+	rev, err := r.view.sync(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := v.shard(topic)
-	s.mu.RLock()
-	route := s.routes[topic]
-	s.mu.RUnlock()
-	if route == nil || len(route.Rows) > 0 && now.UnixNano() > route.validUntil.Load() {
-		if route, err = r.fill(ctx, now, topic, rev, route); err != nil {
-			return nil, fmt.Errorf("route of %s: %w", topic, err)
-		}
+	route, absent := r.view.find(topic)
+	switch {
+	case absent:
+		err = ErrNoTopic
+	case route == nil || now.After(*route.validUntil.Load()):
+		route, err = r.fill(ctx, now, topic, rev, route)
 	}
-	if len(route.Rows) == 0 {
-		return nil, fmt.Errorf("topic %s: %w", topic, ErrNoTopic)
+	if err != nil {
+		return nil, fmt.Errorf("route of %s: %w", topic, err)
 	}
 	return route, nil
 }
 
 // fill assembles a route and files it under the revision read before.
+// ErrNoTopic if no living broker has the topic.
 func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, was *Route) (*Route, error) {
 	cleared := r.view.cleared.Load()
 	head, err := r.store.Head(ctx, rev)
@@ -95,10 +112,15 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 		}
 	}
 	rules := r.Rules()
-	route := assemble(topic, rows, groups, head.Sessions, rules, now)
+	topic = strings.Clone(topic) // the asker's may be a part of its request
+	route, lapsed := assemble(topic, rows, groups, head.Sessions, rules, now)
 	if route == nil {
-		route = &Route{Topic: topic}
-	} else if rules.OrderMessages {
+		if !lapsed {
+			r.view.fileAbsent(topic, rev, cleared)
+		}
+		return nil, ErrNoTopic
+	}
+	if rules.OrderMessages {
 		kv, err := r.store.KV(ctx, OrderNamespace)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
@@ -106,7 +128,7 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 		route.OrderConf, route.HasOrderConf = kv[topic]
 	}
 	route.Revision = rev
-	if was != nil && len(route.Rows) > 0 && route.sameContent(was) {
+	if was != nil && route.sameContent(was) {
 		// Only leases were renewed: keep what was encoded.
 		was.validUntil.Store(route.validUntil.Load())
 		return was, nil
@@ -123,22 +145,46 @@ func (v *view) file(r *Route, cleared uint64) {
 	if v.revision() != r.Revision || v.cleared.Load() != cleared {
 		return
 	}
+	v.forget(r.Topic)
 	s := v.shard(r.Topic)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.routes[r.Topic]; !ok && len(s.routes) >= viewBound {
+	if len(s.routes) >= viewBound {
 		for old := range s.routes {
-			delete(s.routes, old)
+			v.forget(old)
 			break
 		}
 	}
+	s.mu.Lock()
 	s.routes[r.Topic] = r
+	s.mu.Unlock()
 	for _, row := range r.Rows {
 		if v.topics[row.Broker] == nil {
 			v.topics[row.Broker] = map[string]struct{}{}
 		}
 		v.topics[row.Broker][r.Topic] = struct{}{}
 	}
+}
+
+// fileAbsent keeps that the topic has no route; see file.
+func (v *view) fileAbsent(topic string, rev Revision, cleared uint64) {
+	if len(topic) > absentName {
+		return
+	}
+	v.follow.Lock()
+	defer v.follow.Unlock()
+	if v.revision() != rev || v.cleared.Load() != cleared {
+		return
+	}
+	v.forget(topic)
+	s := v.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.absent) >= absentBound {
+		for old := range s.absent {
+			delete(s.absent, old)
+			break
+		}
+	}
+	s.absent[topic] = struct{}{}
 }
 
 // sync brings the view up to the store's revision and returns it.
@@ -188,16 +234,26 @@ func (v *view) apply(ctx context.Context, c Change) error {
 		for t := range v.topics[c.Broker] {
 			v.forget(t)
 		}
-		delete(v.topics, c.Broker)
 	}
 	return nil
 }
 
+// forget drops what is known of a topic. The caller holds follow.
 func (v *view) forget(topic string) {
 	s := v.shard(topic)
 	s.mu.Lock()
+	route := s.routes[topic]
 	delete(s.routes, topic)
+	delete(s.absent, topic)
 	s.mu.Unlock()
+	if route == nil {
+		return
+	}
+	for _, row := range route.Rows {
+		if delete(v.topics[row.Broker], topic); len(v.topics[row.Broker]) == 0 {
+			delete(v.topics, row.Broker)
+		}
+	}
 }
 
 func (v *view) forgetAll() {
@@ -205,6 +261,7 @@ func (v *view) forgetAll() {
 		s := &v.shards[i]
 		s.mu.Lock()
 		clear(s.routes)
+		clear(s.absent)
 		s.mu.Unlock()
 	}
 	clear(v.topics)
