@@ -3,29 +3,24 @@ package wire
 import (
 	"bytes"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"signpost/core"
 )
 
-// maxDepth bounds the nesting of a value that is skipped; nothing that is read
-// nests deeper than its own type. (fastjson gives up at 512; RocketMQ needs 7.)
-const maxDepth = 64
-
 // scanner reads one JSON text, member by member, without building a tree. Its
 // first error stays: every later call returns the zero value at once, so that
 // callers read in a straight column and look at err in the end.
 //
 // It takes what fastjson takes of what peers could send: names in double,
-// single or no quotes, any number of commas between members, and control
-// characters in strings.
+// single or no quotes, more commas than needed, and control characters in
+// strings. It does not guess names that are spelt differently, as fastjson does.
 type scanner struct {
-	b   []byte
-	pos int
-	err error
+	b     []byte
+	pos   int
+	err   error
+	first bool // no comma is due: an object or array was just entered
 
 	// The name of the member being read, for errors: b[nameFrom:nameTo].
 	nameFrom, nameTo int
@@ -45,26 +40,18 @@ func newScanner(body []byte) *scanner {
 
 // fail keeps the first error and moves to the end, where every loop stops.
 func (s *scanner) fail(reason string) {
-	s.failWith(fmt.Sprintf("%s at byte %d", reason, s.pos))
-}
-
-// failWith is fail without naming the place.
-func (s *scanner) failWith(reason string) {
 	const longest = 64 // of a name in an error
-	if s.err == nil {
-		name := "body"
-		if s.nameFrom < s.nameTo {
-			name = strings.ToValidUTF8(string(s.b[s.nameFrom:min(s.nameTo, s.nameFrom+longest)]), "")
-		}
-		s.err = fmt.Errorf("%w: %w", ErrDecode, &core.FieldError{Field: name, Reason: reason})
+	name := "body"
+	if s.nameFrom < s.nameTo {
+		name = strings.ToValidUTF8(string(s.b[s.nameFrom:min(s.nameTo, s.nameFrom+longest)]), "")
 	}
-	s.pos = len(s.b)
+	s.failField(name, reason)
 }
 
-// failField reports a member that is not in the text.
+// failField is fail for a member that is not the one being read.
 func (s *scanner) failField(name, reason string) {
 	if s.err == nil {
-		s.err = fmt.Errorf("%w: %w", ErrDecode, &core.FieldError{Field: name, Reason: fmt.Sprintf("%s before byte %d", reason, s.pos)})
+		s.err = fmt.Errorf("%w: %w", ErrDecode, &core.FieldError{Field: name, Reason: fmt.Sprintf("%s at byte %d", reason, s.pos)})
 	}
 	s.pos = len(s.b)
 }
@@ -97,6 +84,7 @@ func (s *scanner) object() {
 		return
 	}
 	s.pos++
+	s.first = true
 }
 
 // list enters an array.
@@ -106,17 +94,14 @@ func (s *scanner) list() {
 		return
 	}
 	s.pos++
+	s.first = true
 }
 
 // member moves to the value of the next member of the open object and returns
 // the member's name, which is good until the next call. It leaves the object
 // and returns false when there is none.
 func (s *scanner) member() (name []byte, ok bool) {
-	c := s.peek()
-	for c == ',' {
-		s.pos++
-		c = s.peek()
-	}
+	c := s.separator('}')
 	from := s.pos
 	switch c {
 	case '}':
@@ -144,12 +129,7 @@ func (s *scanner) member() (name []byte, ok bool) {
 // element moves to the next element of the open array. It leaves the array and
 // returns false when there is none.
 func (s *scanner) element() bool {
-	c := s.peek()
-	for c == ',' {
-		s.pos++
-		c = s.peek()
-	}
-	switch c {
+	switch s.separator(']') {
 	case ']':
 		s.pos++
 		return false
@@ -159,6 +139,24 @@ func (s *scanner) element() bool {
 		return false
 	}
 	return true
+}
+
+// separator moves over the commas before the next member or element, of which
+// there must be one unless it is the first or the end, and returns what is next.
+func (s *scanner) separator(end byte) byte {
+	c := s.peek()
+	due := !s.first && c != end
+	s.first = false
+	for c == ',' {
+		due = false
+		s.pos++
+		c = s.peek()
+	}
+	if due && c != 0 {
+		s.fail("is not followed by a comma")
+		return 0
+	}
+	return c
 }
 
 // end checks that nothing follows.
@@ -196,7 +194,7 @@ func (s *scanner) quoted(quote byte) []byte {
 	return nil
 }
 
-// bare reads a word without quotes: a number, a literal, or a name.
+// bare reads a word without quotes.
 func (s *scanner) bare() []byte {
 	s.peek()
 	from := s.pos
@@ -211,195 +209,11 @@ func (s *scanner) bare() []byte {
 }
 
 // ends has the bytes that end a word without quotes.
-var ends = func() (t [256]bool) {
-	for _, c := range []byte(",:{}[]\"' \t\n\r") {
+var ends = bytesIn(",:{}[]\"' \t\n\r")
+
+func bytesIn(s string) (t [256]bool) {
+	for _, c := range []byte(s) {
 		t[c] = true
 	}
 	return t
-}()
-
-// text reads a string; a number or a boolean counts as its text, and false
-// stands for null. It is good until the next string is read.
-func (s *scanner) text() ([]byte, bool) {
-	switch c := s.peek(); c {
-	case '"', '\'':
-		return s.quoted(c), s.err == nil
-	case '{', '[':
-		s.fail("is not a string")
-		return nil, false
-	}
-	word := s.bare()
-	if blank(word) {
-		return nil, false
-	}
-	return word, true
-}
-
-// blank says whether a word stands for no value.
-func blank(word []byte) bool {
-	switch string(word) {
-	case "", "null", "undefined", "NaN":
-		return true
-	}
-	return false
-}
-
-// boolean reads true or false, a number that is 1 for true, or either as a
-// string. No value leaves unset.
-func (s *scanner) boolean(unset bool) bool {
-	word, ok := s.text()
-	if !ok {
-		return unset
-	}
-	switch string(word) {
-	case "true", "1":
-		return true
-	case "false", "0":
-		return false
-	}
-	s.fail("is neither true nor false")
-	return unset
-}
-
-// int32 reads a number. No value leaves unset.
-func (s *scanner) int32(unset int32) int32 {
-	n := s.int64(int64(unset))
-	if n < math.MinInt32 || n > math.MaxInt32 {
-		s.fail("does not fit into 32 bits")
-		return unset
-	}
-	return int32(n)
-}
-
-// int64 reads a number, which may be a string. No value leaves unset.
-func (s *scanner) int64(unset int64) int64 {
-	const digits = 18 // that many always fit
-	negative := s.peek() == '-'
-	i := s.pos
-	if negative {
-		i++
-	}
-	from, n := i, int64(0)
-	for ; i < len(s.b) && i-from < digits && s.b[i]-'0' <= 9; i++ {
-		n = n*10 + int64(s.b[i]-'0')
-	}
-	if i == from || i >= len(s.b) || !ends[s.b[i]] {
-		return s.oddInt64(unset)
-	}
-	s.pos = i
-	if negative {
-		return -n
-	}
-	return n
-}
-
-// oddInt64 reads the numbers that are seldom seen: strings, fractions, which
-// are cut off, and booleans.
-func (s *scanner) oddInt64(unset int64) int64 {
-	quoted := false
-	switch s.peek() {
-	case '{', '[':
-		s.fail("is not a number")
-		return unset
-	case '"', '\'':
-		quoted = true
-	}
-	word, ok := s.text()
-	if !ok || blank(word) {
-		return unset
-	}
-	if n, err := strconv.ParseInt(string(word), 10, 64); err == nil {
-		return n
-	}
-	if !quoted {
-		switch string(word) {
-		case "true":
-			return 1
-		case "false":
-			return 0
-		}
-		if f, err := strconv.ParseFloat(string(word), 64); err == nil && f > math.MinInt64 && f < math.MaxInt64 {
-			return int64(f)
-		}
-	}
-	s.fail("is not a number")
-	return unset
-}
-
-// key32 reads a member name that is a number.
-func (s *scanner) key32(name []byte) int32 {
-	return int32(s.parseKey(name, 32))
-}
-
-// key64 reads a member name that is a number.
-func (s *scanner) key64(name []byte) int64 {
-	return s.parseKey(name, 64)
-}
-
-func (s *scanner) parseKey(name []byte, bits int) int64 {
-	n, err := strconv.ParseInt(string(name), 10, bits)
-	if err != nil {
-		s.fail("is not a number")
-	}
-	return n
-}
-
-// skip passes over a value.
-func (s *scanner) skip() {
-	switch c := s.peek(); c {
-	case '"', '\'':
-		s.skipQuoted(c)
-	case '{', '[':
-		s.skipNested()
-	default:
-		s.bare()
-	}
-}
-
-func (s *scanner) skipQuoted(quote byte) {
-	for i := s.pos + 1; i < len(s.b); i++ {
-		switch s.b[i] {
-		case quote:
-			s.pos = i + 1
-			return
-		case '\\':
-			i++
-		}
-	}
-	s.fail("is a string without an end")
-}
-
-// skipNested passes over an object or an array. The bits of open say which of
-// the two each open level is.
-func (s *scanner) skipNested() {
-	var open uint64
-	depth := 0
-	for s.pos < len(s.b) {
-		switch c := s.b[s.pos]; c {
-		case '{', '[':
-			if depth++; depth > maxDepth {
-				s.fail("nests too deep")
-				return
-			}
-			open <<= 1
-			if c == '{' {
-				open |= 1
-			}
-		case '}', ']':
-			if (c == '}') != (open&1 == 1) {
-				s.fail("has brackets that do not match")
-				return
-			}
-			open >>= 1
-			if depth--; depth == 0 {
-				s.pos++
-				return
-			}
-		case '"', '\'':
-			s.skipQuoted(c)
-			continue
-		}
-		s.pos++
-	}
-	s.fail("has no end")
 }
