@@ -2,11 +2,13 @@ package wire
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +48,14 @@ func pack(parts ...any) []byte {
 			plain = append(plain, p...)
 		}
 	}
-	return deflate(nil, plain)
+	var packed bytes.Buffer
+	z, err := zlib.NewWriterLevel(&packed, zlib.BestSpeed)
+	if err != nil {
+		panic(err)
+	}
+	z.Write(plain)
+	z.Close()
+	return packed.Bytes()
 }
 
 // section is a text with its length before it.
@@ -85,14 +94,11 @@ func TestMappingsAreCounted(t *testing.T) {
 }
 
 func TestMappedQueuesAreCountedOverAllMappings(t *testing.T) {
-	half := strings.TrimSuffix(strings.Repeat("%d:0,", maxMappedQueues/2), ",")
-	n := 0
-	ids := make([]any, maxMappedQueues/2)
-	for i := range ids {
-		ids[i] = n
-		n++
+	var ids []byte
+	for id := range maxMappedQueues / 2 {
+		ids = append(strconv.AppendInt(ids, int64(id), 10), ":0,"...)
 	}
-	half = fmt.Sprintf(half, ids...)
+	half := string(ids)
 	body := func(tables ...string) []byte {
 		var b strings.Builder
 		b.WriteString(`{"topicConfigSerializeWrapper":{"topicQueueMappingInfoMap":{`)
@@ -178,7 +184,7 @@ func TestInflatedBytesAreCounted(t *testing.T) {
 }
 
 func TestBombsTakeNoMemory(t *testing.T) {
-	const size, most = 64 << 20, 32 << 20
+	const size, most = 16 << 20, 8 << 20
 	zeros := string(make([]byte, size))
 	for name, body := range map[string][]byte{
 		"one long section":          pack(size, zeros),
@@ -192,7 +198,7 @@ func TestBombsTakeNoMemory(t *testing.T) {
 		if !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrDecode) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if took > 2<<20 {
+		if took > 1<<20 {
 			t.Errorf("%s: took %d bytes", name, took)
 		}
 	}

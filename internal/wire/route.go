@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strconv"
@@ -13,8 +14,9 @@ import (
 // modified.
 func Route(r *core.Route, form Form) []byte {
 	return r.Encoded(core.RouteForm(form), func(r *core.Route) []byte {
-		const broker = 256 // bytes, about
-		return slices.Clip(AppendRoute(make([]byte, 0, broker*(1+len(r.Brokers))), r, form))
+		const broker = 512 // bytes, at most as a rule
+		b := AppendRoute(make([]byte, 0, broker*(1+len(r.Brokers))), r, form)
+		return bytes.Clone(b) // it stays for long: without room to spare
 	})
 }
 
