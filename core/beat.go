@@ -13,11 +13,14 @@ import (
 // gateway holds the broker.
 func (r *Registry) Beat(ctx context.Context, now time.Time, b Beat) (BeatAnswer, error) {
 	if b.Session == "" && b.HasID {
-		_, err := r.store.Renew(ctx, now, Renewal{
-			Cluster: b.Cluster, Broker: b.Broker, ID: b.ID, Addr: b.Addr, DataVersion: b.DataVersion, Said: now.Add(-b.Age),
+		g, err := r.store.Renew(ctx, now, Renewal{
+			Cluster: b.Cluster, Broker: b.Broker, ID: b.ID, Addr: b.Addr, DataVersion: b.DataVersion, Said: saidAt(now, b.Age),
 		})
+		if err == nil && g.unsettled() {
+			err = r.settleNamed(ctx, b.Broker)
+		}
 		if err == nil {
-			return BeatOK, nil
+			return g.heard(g.indexOf(b.ID), saidAt(now, b.Age), now), nil
 		}
 		if !errors.Is(err, ErrChanged) {
 			return 0, fmt.Errorf("renew %s: %w", b.Broker, err)
@@ -30,14 +33,11 @@ func (r *Registry) Beat(ctx context.Context, now time.Time, b Beat) (BeatAnswer,
 		answer, store, err = t.beat(b)
 		return store, err
 	})
-	if errors.Is(err, ErrBusy) {
-		return BeatBusy, nil
-	}
 	return answer, err
 }
 
 func (t *transition) beat(b Beat) (answer BeatAnswer, store bool, err error) {
-	said := t.now.Add(-b.Age)
+	said := saidAt(t.now, b.Age)
 	if b.Session != "" {
 		if s, ok := t.sessions.Find(b.Session); !ok || !s.Alive(t.now) {
 			return 0, false, fmt.Errorf("session %s: %w", b.Session, ErrSessionClosed)
@@ -45,27 +45,49 @@ func (t *transition) beat(b Beat) (answer BeatAnswer, store bool, err error) {
 	}
 	i := t.group.indexOfAddr(b.Addr)
 	if i < 0 || b.HasID && t.group.Replicas[i].ID != b.ID || t.group.Cluster != b.Cluster {
-		taken := b.HasID && t.group.indexOf(b.ID) >= 0
-		if taken || !said.After(t.group.Said) {
-			return BeatGone, t.changed(), nil
-		}
-		return BeatRegister, t.changed(), nil
+		return t.missing(b, said), t.changed(), nil
 	}
 	replica := &t.group.Replicas[i]
-	answer = BeatOK
-	if replica.Digest == 0 || b.DataVersion != nil && *b.DataVersion != replica.DataVersion {
-		answer = BeatRegister
+	answer = t.group.heard(i, said, t.now)
+	if b.DataVersion != nil && *b.DataVersion != replica.DataVersion {
+		answer = max(answer, BeatRegister)
 	}
-	if b.Session != "" || replica.hasDirect() {
-		replica.Leases = withLease(t.holding(*replica), Lease{Session: b.Session, Said: said})
+	replica.Leases = t.holding(*replica)
+	if b.Session != "" || len(replica.Leases) > 0 && replica.Leases[0].Session == "" {
+		replica.Leases = withLease(replica.Leases, Lease{Session: b.Session, Said: said})
+	} else {
+		answer = max(answer, BeatRegister) // only a registration makes a direct lease
 	}
-	if said.After(replica.Said) {
-		replica.Said = said
-	}
+	replica.Said = later(replica.Said, said)
 	return answer, true, nil
 }
 
-func (r Replica) hasDirect() bool { return len(r.Leases) > 0 && r.Leases[0].Session == "" }
+// heard says whether what the i-th replica said last is in force.
+func (g Group) heard(i int, said, now time.Time) BeatAnswer {
+	switch {
+	case g.Replicas[i].Digest != 0:
+		return BeatOK
+	case g.Writer.active(now):
+		return BeatBusy
+	case !said.After(g.Deleted):
+		return BeatGone
+	default:
+		return BeatRegister
+	}
+}
+
+// missing answers for a broker that is not here as it says.
+func (t *transition) missing(b Beat, said time.Time) BeatAnswer {
+	for _, r := range t.group.Replicas {
+		if b.HasID && r.ID == b.ID || r.Addr == b.Addr && !said.After(r.Said) {
+			return BeatGone
+		}
+	}
+	if !said.After(t.group.Said) {
+		return BeatGone
+	}
+	return BeatRegister
+}
 
 // DataVersion returns the version that the living broker at that address has
 // registered (request code 322). ErrNotFound if it is not here.

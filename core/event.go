@@ -25,7 +25,7 @@ const maxEventTopics = 100
 // until a Sink accepted it.
 type Event struct {
 	Kind     EventKind
-	Revision Revision // the revision that it raised; 0 until raised
+	Revision Revision // the revision that it raised; 0 until that is stored
 	At       time.Time
 	Cluster  string
 	Broker   string
@@ -33,13 +33,20 @@ type Event struct {
 	Addr     string
 	OldAddr  string   // MasterChanged: the address before; BrokerNameConflict: the address that was refused
 	Topics   []string // TopicRouteChanged: at most 100 names
-	Count    int      // TopicRouteChanged: how many topics changed
+	Count    int      // TopicRouteChanged: how many topics changed; 0 if that was lost with a crash
 }
 
-// Sink receives events, at least once and in no promised order; the pair of
-// Revision and Kind with the broker tells a repetition. It returns how many of
-// the events, from the first on, it has accepted; an error says why it stopped.
+// same says whether two events, both with their revision, are one.
+func (e Event) same(o Event) bool {
+	return e.Kind == o.Kind && e.Revision == o.Revision && e.Broker == o.Broker && e.ID == o.ID && e.Addr == o.Addr &&
+		e.OldAddr == o.OldAddr && e.At.Equal(o.At)
+}
+
+// Sink receives events, at least once and in no promised order. An event that
+// comes again is the same in all its fields, its Revision included.
 type Sink interface {
+	// Publish returns how many of the events, from the first on, it has
+	// accepted; an error says why it stopped.
 	Publish(ctx context.Context, events []Event) (accepted int, err error)
 }
 

@@ -63,9 +63,10 @@ type Replica struct {
 
 	// Digest covers everything its last accepted registration said; 0 if
 	// that must be heard again.
-	Digest uint64
-	Said   time.Time // its newest accepted statement
-	Leases []Lease   // sorted by Session
+	Digest     uint64
+	Registered time.Time // when that registration was said
+	Said       time.Time // its newest accepted statement, heartbeats included
+	Leases     []Lease   // sorted by Session
 }
 
 // ActingMaster is a broker's word on slaves acting as master: a broker before
@@ -98,11 +99,16 @@ func (r Replica) Alive(sessions Sessions, now time.Time) bool {
 }
 
 // Writer is the token of the one writer that stores a group's topics at a
-// time. It ends by itself, so a crashed writer blocks nobody for long.
+// time. It ends by itself, so a crashed writer blocks nobody for long. A token
+// that has ended and still stands tells that its writer stopped half way:
+// which topics it has changed is not known.
 type Writer struct {
-	ID    string
+	ID    string // "" while nobody writes
 	Until time.Time
 }
+
+func (w Writer) active(now time.Time) bool  { return w.ID != "" && !now.After(w.Until) }
+func (w Writer) stopped(now time.Time) bool { return w.ID != "" && now.After(w.Until) }
 
 // Group is one brokerName with its replicas. Values handed out by a Store or
 // a Registry are never modified: changes are made on a clone.
@@ -111,12 +117,19 @@ type Group struct {
 	Cluster  string
 	Replicas []Replica // sorted by ID
 	Override Override
-	Said     time.Time // last removal or admin change
-	Gone     time.Time // when the last replica went; zero while there is one
-	Writer   Writer
-	Outbox   []Event // raised or published not yet; oldest first
-	Dropped  int64   // outbox entries lost to its bound
-	Refused  string  // who was refused the name last, so that its next tries are no news
+
+	// What statements have to be newer than: to bring back a replica, to add
+	// topics, to end the override.
+	Said       time.Time // last removal of a replica
+	Deleted    time.Time // last deletion of a topic
+	Overridden time.Time // last word on Override
+
+	Gone    time.Time // when the last replica went; zero while there is one
+	Writer  Writer
+	Intent  Change  // stored, but perhaps not raised; its Revision is 0
+	Outbox  []Event // not published; oldest first
+	Dropped int64   // outbox entries lost to its bound
+	Refused string  // the cluster that was refused the name last, so that its next tries are no news
 
 	// Version is the store's, for its conditional writes; 0 is "not stored".
 	Version uint64
@@ -144,6 +157,12 @@ func (g Group) indexOf(id int64) int {
 // indexOfAddr returns the index of the replica at that address, or -1.
 func (g Group) indexOfAddr(addr string) int {
 	return slices.IndexFunc(g.Replicas, func(r Replica) bool { return r.Addr == addr })
+}
+
+// unsettled says that a writer has stored something that readers may not have
+// been told of.
+func (g Group) unsettled() bool {
+	return !g.Intent.empty() || slices.ContainsFunc(g.Outbox, func(e Event) bool { return e.Revision == 0 })
 }
 
 // Live returns the group with only the replicas that are alive at now.

@@ -2,8 +2,8 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -19,10 +19,13 @@ func (r *Registry) Unregister(ctx context.Context, now time.Time, d Departure) e
 }
 
 func (t *transition) leave(d Departure) bool {
-	said := t.now.Add(-d.Age)
+	said := saidAt(t.now, d.Age)
 	i := t.group.indexOfAddr(d.Addr)
-	if i < 0 || d.Cluster != "" && d.Cluster != t.group.Cluster {
+	if d.Cluster != "" && d.Cluster != t.group.Cluster || i < 0 && (d.LeaseOnly || t.group.Version == 0) {
 		return t.changed()
+	}
+	if i < 0 {
+		return t.gone(said) || t.changed()
 	}
 	replica := t.group.Replicas[i]
 	if d.LeaseOnly {
@@ -39,18 +42,24 @@ func (t *transition) leave(d Departure) bool {
 		return t.changed()
 	}
 	t.remove(replica, BrokerUnregistered)
-	if said.After(t.group.Said) {
-		t.group.Said = said
-	}
+	t.gone(said)
 	return true
 }
 
-// Leases returns the replicas that the session holds, so that its gateway can
+// gone remembers that a replica left, so that no registration that was on its
+// way brings it back. It says whether that is news.
+func (t *transition) gone(said time.Time) bool {
+	news := said.After(t.group.Said)
+	t.group.Said = later(t.group.Said, said)
+	return news
+}
+
+// Leases returns the replicas that the session holds, sorted, so that its gateway can
 // drop what it holds no more (rule 12).
 func (r *Registry) Leases(ctx context.Context, session string) ([]Held, error) {
 	groups, err := r.store.Groups(ctx, nil)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read groups: %w", err)
 	}
 	var held []Held
 	for _, g := range groups {
@@ -60,8 +69,7 @@ func (r *Registry) Leases(ctx context.Context, session string) ([]Held, error) {
 			}
 		}
 	}
-	slices.SortFunc(held, func(a, b Held) int { return strings.Compare(a.Addr, b.Addr) })
-	return held, nil
+	return held, nil // sorted, as groups and their replicas are
 }
 
 // Held names a replica that a session keeps.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (r *Registry) AddWrite(ctx context.Context, now time.Time, broker string) (
 func (r *Registry) override(ctx context.Context, now time.Time, broker string, next func(Override) Override) (int, error) {
 	set, err := r.store.TopicSet(ctx, broker)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read topics of %s: %w", broker, err)
 	}
 	count := 0
 	_, err = r.update(ctx, now, broker, func(t *transition) (bool, error) {
@@ -32,11 +33,9 @@ func (r *Registry) override(ctx context.Context, now time.Time, broker string, n
 		}
 		count = len(set)
 		was := t.group.Override
-		if t.group.Override = next(was); t.group.Override == was {
-			return t.changed(), nil
-		}
-		t.group.Said = now
-		t.replicas = true
+		t.group.Override = next(was)
+		t.group.Overridden = later(t.group.Overridden, now)
+		t.replicas = t.replicas || t.group.Override != was
 		return true, nil
 	})
 	return count, err

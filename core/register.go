@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
+
+// maxTimeout bounds a broker's own timeout, so that moments can be reckoned with.
+const maxTimeout = 365 * 24 * time.Hour
 
 // Register takes a broker's registration (request code 103).
 //
@@ -18,15 +23,14 @@ func (r *Registry) Register(ctx context.Context, now time.Time, reg Registration
 	if err := reg.check(); err != nil {
 		return Registered{}, err
 	}
-	if reg.Timeout <= 0 {
-		reg.Timeout = DefaultTimeout
-	}
+	rules := r.Rules()
+	reg = reg.normal(rules)
 	if reg.Digest != 0 && reg.Session == "" {
 		g, err := r.store.Renew(ctx, now, Renewal{
-			Cluster: reg.Cluster, Broker: reg.Broker, ID: reg.ID, Addr: reg.Addr, Digest: reg.Digest, Said: now.Add(-reg.Age),
+			Cluster: reg.Cluster, Broker: reg.Broker, ID: reg.ID, Addr: reg.Addr, Digest: reg.Digest, Said: saidAt(now, reg.Age),
 		})
-		if err == nil && len(g.Outbox) > 0 {
-			err = r.flush(ctx, g)
+		if err == nil && g.unsettled() {
+			err = r.settleNamed(ctx, reg.Broker)
 		}
 		if err == nil {
 			return r.registered(ctx, now, g, reg.ID, 0)
@@ -35,16 +39,12 @@ func (r *Registry) Register(ctx context.Context, now time.Time, reg Registration
 			return Registered{}, fmt.Errorf("renew %s: %w", reg.Broker, err)
 		}
 	}
-	content, err := reg.Content()
-	if err != nil {
-		return Registered{}, err
-	}
 	unlock, err := r.locks.lock(ctx, reg.Broker)
 	if err != nil {
 		return Registered{}, err
 	}
 	defer unlock()
-	return r.registerContent(ctx, now, reg, content)
+	return r.registerContent(ctx, now, reg, rules)
 }
 
 func (reg Registration) check() error {
@@ -58,42 +58,64 @@ func (reg Registration) check() error {
 	return nil
 }
 
-// registerContent decides, stores the topics under the writer's token, and
-// then the group, which so appears last (rule 7).
-func (r *Registry) registerContent(ctx context.Context, now time.Time, reg Registration, content Content) (Registered, error) {
-	rules := r.Rules()
-	writer := r.newID()
-	var changed topicNames
+// normal returns the registration with its timeout, and with a digest that is
+// another one under rules by which the same body means something else.
+func (reg Registration) normal(rules Rules) Registration {
+	if reg.Timeout <= 0 {
+		reg.Timeout = DefaultTimeout
+	}
+	reg.Timeout = min(reg.Timeout, maxTimeout)
+	if reg.Digest != 0 && rules.DeleteTopicsOnRegistration {
+		reg.Digest = max(bits.ReverseBytes64(reg.Digest)^1, 1)
+	}
+	return reg
+}
+
+// saidAt is when something was said that is age old. Nothing is said in the future.
+func saidAt(now time.Time, age time.Duration) time.Time { return now.Add(-max(age, 0)) }
+
+// registerContent decides, with the body only if it is needed, and stores.
+func (r *Registry) registerContent(ctx context.Context, now time.Time, reg Registration, rules Rules) (_ Registered, err error) {
+	decode := sync.OnceValues(reg.Content)
+	w := topicWriter{id: r.newID()}
+	defer func() {
+		if err != nil && w.took {
+			w.giveUp(ctx, r, reg.Broker)
+		}
+	}()
 	for range maxAttempts {
 		t, err := r.begin(ctx, now, reg.Broker)
 		if err != nil {
 			return Registered{}, err
 		}
-		d, err := t.register(reg, content, rules)
+		var d registration
+		known, err := t.confirm(reg)
+		if err == nil && !known {
+			var content Content
+			if content, err = decode(); err == nil {
+				d, err = t.register(reg, content, rules)
+			}
+		}
+		var conflict *nameConflict
 		switch {
-		case errors.Is(err, ErrNameConflict):
-			return Registered{}, errors.Join(err, r.conflictEvent(ctx, now, t, reg))
+		case errors.As(err, &conflict):
+			return Registered{}, errors.Join(err, r.conflictEvent(ctx, now, t, reg, conflict.holder))
 		case err != nil:
 			return Registered{}, err
 		}
+		var rev Revision
 		if d.writeTopics {
-			w := TopicWrite{Broker: reg.Broker, Writer: writer, Put: d.topics, Mappings: d.mappings, Replace: d.replace}
-			names, err := r.writeTopics(ctx, t, w)
-			changed = changed.add(names)
-			if errors.Is(err, ErrConflict) {
-				continue
-			}
-			if err != nil {
-				return Registered{}, err
-			}
-			t.topicsChanged(changed)
+			rev, err = w.commit(ctx, r, t, TopicWrite{Put: d.topics, Mappings: d.mappings, Replace: d.replace})
+		} else {
+			rev, err = r.commit(ctx, t)
 		}
-		rev, err := r.commit(ctx, t, changed)
-		if errors.Is(err, ErrConflict) {
+		switch {
+		case errors.Is(err, ErrConflict):
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return Registered{}, err
+		case d.ignored:
+			return Registered{Revision: rev}, nil
 		}
 		return r.registered(ctx, now, t.group, reg.ID, rev)
 	}
@@ -107,7 +129,7 @@ func (r *Registry) registered(ctx context.Context, now time.Time, g Group, id in
 		return answer, nil
 	}
 	if m, ok := g.Master(); ok {
-		head, err := r.store.Head(ctx, rev)
+		head, err := r.store.Head(ctx, max(rev, r.view.revision()))
 		if err != nil {
 			return Registered{}, fmt.Errorf("read sessions: %w", err)
 		}
@@ -118,24 +140,55 @@ func (r *Registry) registered(ctx context.Context, now time.Time, g Group, id in
 	return answer, nil
 }
 
+// confirm judges a registration without its body: whether it may be heard at
+// all, and whether it says nothing new. Then, or if something newer was said
+// since, it may do no more than add a lease (rule 2), and is done.
+func (t *transition) confirm(reg Registration) (done bool, err error) {
+	said := saidAt(t.now, reg.Age)
+	lease := Lease{Session: reg.Session, Said: said}
+	if reg.Session != "" {
+		if s, ok := t.sessions.Find(reg.Session); !ok || !s.Alive(t.now) {
+			return false, fmt.Errorf("session %s: %w", reg.Session, ErrSessionClosed)
+		}
+	} else if t.now.After(lease.deadline(reg.Timeout, nil)) {
+		return false, fmt.Errorf("register %s: %w than its own timeout", reg.Addr, ErrStale)
+	}
+	for i := range t.group.Replicas {
+		known := &t.group.Replicas[i]
+		same := known.ID == reg.ID && known.Addr == reg.Addr && t.group.Cluster == reg.Cluster
+		switch {
+		case known.ID != reg.ID && known.Addr != reg.Addr:
+		case !same && said.Before(known.Said):
+			return false, fmt.Errorf("register %s id %d of %s: it is %s id %d of %s since: %w",
+				reg.Addr, reg.ID, reg.Cluster, known.Addr, known.ID, t.group.Cluster, ErrStale)
+		case same && said.Before(known.Registered): // a heartbeat since does not take its content back
+			known.Leases = withLease(t.holding(*known), lease)
+			return true, nil
+		case same && reg.Digest != 0 && reg.Digest == known.Digest:
+			known.Registered, known.Said = said, later(known.Said, said)
+			known.Leases = withLease(t.holding(*known), lease)
+			return true, nil
+		}
+	}
+	if t.group.indexOf(reg.ID) < 0 && said.Before(t.group.Said) {
+		return false, fmt.Errorf("register %s: left at %s: %w", reg.Addr, t.group.Said.Format(time.RFC3339Nano), ErrStale)
+	}
+	return false, nil
+}
+
 // registration is what a transition asks to be done with the topics.
 type registration struct {
+	ignored     bool // quietly not registered
 	writeTopics bool
 	topics      []Topic
 	mappings    []*Mapping
 	replace     bool
 }
 
-// register applies one registration; the steps are those of Java's
-// RouteInfoManager.registerBroker (5.x).
+// register applies one registration that confirm lets pass; the steps are
+// those of Java's RouteInfoManager.registerBroker (5.x).
 func (t *transition) register(reg Registration, content Content, rules Rules) (registration, error) {
-	said := t.now.Add(-reg.Age)
-	if reg.Session != "" {
-		s, ok := t.sessions.Find(reg.Session)
-		if !ok || !s.Alive(t.now) {
-			return registration{}, fmt.Errorf("session %s: %w", reg.Session, ErrSessionClosed)
-		}
-	}
+	said := saidAt(t.now, reg.Age)
 	if err := t.moveCluster(reg); err != nil {
 		return registration{}, err
 	}
@@ -143,77 +196,92 @@ func (t *transition) register(reg Registration, content Content, rules Rules) (r
 	lowest, hadLowest := t.live.First()
 
 	// The same ip:port under another id: a slave became master or the other way round.
-	for _, other := range slices.Clone(t.group.Replicas) {
-		if other.Addr == reg.Addr && other.ID != reg.ID {
-			if said.Before(other.Said) {
-				return registration{}, fmt.Errorf("register %s id %d: %w", reg.Addr, reg.ID, ErrStale)
-			}
-			t.group.Replicas = slices.Delete(t.group.Replicas, t.group.indexOf(other.ID), t.group.indexOf(other.ID)+1)
+	prior, here := Replica{}, false
+	if i := t.group.indexOfAddr(reg.Addr); i >= 0 {
+		prior, here = t.group.Replicas[i], true
+		if prior.ID != reg.ID {
+			t.group.Replicas = slices.Delete(t.group.Replicas, i, i+1)
 			t.replicas = true
 		}
+	}
+	holder := t.group.indexOf(reg.ID)
+	switch {
+	case holder >= 0 && t.group.Replicas[holder].Addr != reg.Addr &&
+		t.group.Replicas[holder].DataVersion.StateVersion > content.DataVersion.StateVersion:
+		// A controller gave the id to somebody newer.
+		return registration{ignored: true}, nil
+	case holder < 0 && len(content.Topics) == 1:
+		// One topic of a broker not known yet would make its full table look unchanged.
+		return registration{}, fmt.Errorf("%w: %s is not registered and sends one topic only", ErrRefused, reg.Addr)
 	}
 
 	replica := Replica{
 		ID: reg.ID, Addr: reg.Addr, HAAddr: reg.HAAddr, Zone: reg.Zone, Timeout: reg.Timeout, ActingMaster: reg.ActingMaster,
-		DataVersion: content.DataVersion, FilterServers: content.FilterServers, Digest: reg.Digest, Said: said,
+		DataVersion: content.DataVersion, FilterServers: content.FilterServers, Digest: reg.Digest, Registered: said, Said: said,
 	}
-	first := true
-	sameVersion := false
-	if i := t.group.indexOf(reg.ID); i >= 0 {
-		was := t.group.Replicas[i]
-		if said.Before(was.Said) {
-			return registration{}, t.addLease(i, reg, said)
+	if here {
+		replica.Said = later(prior.Said, said)
+		replica.Leases = t.holding(prior)
+		if content.FilterServers == nil {
+			replica.FilterServers = prior.FilterServers
 		}
-		if was.Addr != reg.Addr && was.DataVersion.StateVersion > content.DataVersion.StateVersion {
-			// A controller gave the id to somebody newer: quietly not registered.
-			return registration{}, nil
-		}
-		first = false
-		if was.Addr == reg.Addr {
-			sameVersion = was.DataVersion == content.DataVersion
-			replica.Leases = was.Leases
-			if content.FilterServers == nil {
-				replica.FilterServers = was.FilterServers
-			}
-		}
-		t.replicas = t.replicas || !was.reads(replica)
-		if was.Addr != reg.Addr {
-			t.event(BrokerRegistered, replica)
-			t.events[len(t.events)-1].OldAddr = was.Addr
-		}
-	} else {
-		if said.Before(t.group.Said) {
-			return registration{}, fmt.Errorf("register %s: left at %s: %w", reg.Addr, t.group.Said.Format(time.RFC3339Nano), ErrStale)
-		}
-		if len(content.Topics) == 1 {
-			// One topic of a broker not known yet would make its full table look unchanged.
-			return registration{}, fmt.Errorf("%w: %s is not registered and sends one topic only", ErrRefused, reg.Addr)
-		}
-		t.replicas = true
-		t.event(BrokerRegistered, replica)
 	}
 	if len(replica.FilterServers) == 0 {
 		replica.FilterServers = nil
 	}
-	replica.Leases = withLease(t.holding(replica), Lease{Session: reg.Session, Said: said})
+	replica.Leases = withLease(replica.Leases, Lease{Session: reg.Session, Said: said})
+
+	changed := holder < 0 || !here || prior.DataVersion != content.DataVersion
+	t.replicas = t.replicas || holder < 0 || !t.group.Replicas[holder].reads(replica)
+	if holder < 0 || t.group.Replicas[holder].Addr != reg.Addr {
+		t.group.Refused = ""
+		t.event(BrokerRegistered, replica)
+		if holder >= 0 {
+			t.events[len(t.events)-1].OldAddr = t.group.Replicas[holder].Addr
+		}
+	}
 	t.put(replica)
 	if hadLowest && reg.ID < lowest.ID || !hadLowest && reg.ID < MasterID {
-		t.tellMin("", reg.HAAddr)
+		t.newcomer = &reg.HAAddr
 	}
 
-	lowest, _ = t.group.First()
-	contributes := reg.ID == MasterID || reg.ActingMaster != ActingMasterUnknown && reg.ID == lowest.ID
+	first, _ := t.group.First()
+	contributes := reg.ID == MasterID || reg.ActingMaster != ActingMasterUnknown && reg.ID == first.ID
 	d := registration{writeTopics: contributes || returning, replace: returning}
-	if contributes {
-		d.topics, d.mappings = content.Topics, content.Mappings
-		d.replace = d.replace || rules.DeleteTopicsOnRegistration && len(content.Mappings) == 0
-		if (first || !sameVersion) && t.group.Override != NoOverride && !said.Before(t.group.Said) {
-			t.group.Override = NoOverride
-			t.replicas = true
+	if !contributes {
+		return d, nil
+	}
+	d.topics, d.mappings = content.Topics, content.Mappings
+	d.replace = returning || rules.DeleteTopicsOnRegistration && len(content.Mappings) == 0
+	if changed && t.group.Override != NoOverride && !said.Before(t.group.Overridden) {
+		t.group.Override = NoOverride
+		t.replicas = true
+	}
+	if said.Before(t.group.Deleted) {
+		// It may name a topic that was deleted since, and nobody knows which:
+		// the next one is heard in full.
+		if returning {
+			return registration{}, fmt.Errorf("register %s: topics were deleted since: %w", reg.Addr, ErrStale)
 		}
+		t.group.Replicas[t.group.indexOf(reg.ID)].Digest = 0
+		return registration{}, nil
 	}
 	return d, nil
 }
+
+// nameConflict is an ErrNameConflict.
+type nameConflict struct {
+	reg     Registration
+	cluster string
+	holder  Replica
+}
+
+func (e *nameConflict) Error() string {
+	return fmt.Sprintf("%v: %s is alive in cluster %s at %s; %s of cluster %s is refused",
+		ErrNameConflict, e.reg.Broker, e.cluster, e.holder.Addr, e.reg.Addr, e.reg.Cluster)
+}
+
+func (e *nameConflict) Unwrap() error { return ErrNameConflict }
 
 // moveCluster lets a broker take its name along to another cluster, if nobody
 // else lives under that name in the old one.
@@ -223,22 +291,11 @@ func (t *transition) moveCluster(reg Registration) error {
 	}
 	for _, r := range t.live.Replicas {
 		if r.Addr != reg.Addr {
-			return fmt.Errorf("%w: %s is alive in cluster %s at %s; %s of cluster %s is refused",
-				ErrNameConflict, reg.Broker, t.group.Cluster, r.Addr, reg.Addr, reg.Cluster)
+			return &nameConflict{reg: reg, cluster: t.group.Cluster, holder: r}
 		}
 	}
-	t.group.Cluster = reg.Cluster
+	t.group.Cluster, t.group.Refused = reg.Cluster, ""
 	t.replicas = t.replicas || len(t.live.Replicas) > 0
-	return nil
-}
-
-// addLease lets an old statement confirm what is there, and nothing more.
-func (t *transition) addLease(i int, reg Registration, said time.Time) error {
-	r := &t.group.Replicas[i]
-	if r.Addr != reg.Addr {
-		return fmt.Errorf("register %s: replaced by %s since: %w", reg.Addr, r.Addr, ErrStale)
-	}
-	r.Leases = withLease(r.Leases, Lease{Session: reg.Session, Said: said})
 	return nil
 }
 
@@ -256,8 +313,13 @@ func withLease(leases []Lease, l Lease) []Lease {
 	if !found {
 		return slices.Insert(out, i, l)
 	}
-	if l.Said.After(out[i].Said) {
-		out[i] = l
-	}
+	out[i].Said = later(out[i].Said, l.Said)
 	return out
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -19,6 +19,8 @@ type Change struct {
 	Many     bool     // more topics than are named
 }
 
+func (c Change) empty() bool { return !c.Replicas && !c.Many && len(c.Topics) == 0 }
+
 // Head is where a store stands.
 type Head struct {
 	Revision Revision

@@ -70,27 +70,24 @@ func rests(groups []Group, sessions Sessions, id string, now time.Time) bool {
 
 func (r *Registry) sweepGroup(ctx context.Context, now time.Time, g Group, sessions Sessions, swept *Swept) error {
 	lapsed := slices.ContainsFunc(g.Replicas, func(x Replica) bool { return !x.Alive(sessions, now) })
-	switch {
-	case lapsed:
-		_, err := r.update(ctx, now, g.Name, func(t *transition) (bool, error) {
-			for _, e := range t.events {
-				if e.Kind == BrokerEvicted {
-					swept.Evicted = append(swept.Evicted, e)
-				}
-			}
-			return t.changed(), nil
-		})
+	if lapsed || g.Writer.stopped(now) {
+		evicted, err := r.evict(ctx, now, g.Name)
 		if err != nil {
 			return fmt.Errorf("evict from %s: %w", g.Name, err)
 		}
-	case len(g.Replicas) == 0 && now.Sub(g.Gone) > GraceTime:
-		if err := r.tidy(ctx, now, g); err != nil {
+		swept.Evicted = append(swept.Evicted, evicted...)
+	} else if g.unsettled() || len(g.Outbox) > 0 {
+		if err := r.settleNamed(ctx, g.Name); err != nil {
+			return fmt.Errorf("publish for %s: %w", g.Name, err)
+		}
+	}
+	if len(g.Replicas) == 0 && now.Sub(g.Gone) > GraceTime {
+		removed, err := r.tidy(ctx, now, g.Name)
+		if err != nil {
 			return fmt.Errorf("tidy %s: %w", g.Name, err)
 		}
-		swept.Removed = append(swept.Removed, g.Name)
-	case len(g.Outbox) > 0:
-		if err := r.flush(ctx, g); err != nil {
-			return fmt.Errorf("publish for %s: %w", g.Name, err)
+		if removed {
+			swept.Removed = append(swept.Removed, g.Name)
 		}
 	}
 	for _, x := range g.Replicas {
@@ -101,24 +98,52 @@ func (r *Registry) sweepGroup(ctx context.Context, now time.Time, g Group, sessi
 	return nil
 }
 
-// tidy removes the rows, then the set, then the group, under the writer's
-// token; a sweep that stops half way is finished by the next.
-func (r *Registry) tidy(ctx context.Context, now time.Time, g Group) error {
-	unlock, err := r.locks.lock(ctx, g.Name)
+// evict takes out what has lapsed, as it is when it is read again, and makes
+// good what a writer that stopped half way has changed and told nobody.
+func (r *Registry) evict(ctx context.Context, now time.Time, name string) (evicted []Event, err error) {
+	_, err = r.update(ctx, now, name, func(t *transition) (bool, error) {
+		evicted = slices.Clone(t.events)
+		if t.before.Writer.stopped(now) {
+			t.group.Writer = Writer{}
+			t.many = true
+			t.topicsChanged(nil)
+		}
+		return t.changed(), nil
+	})
 	if err != nil {
-		return err
+		return nil, err
+	}
+	return evicted, nil
+}
+
+// tidy removes the rows, then the set, then the group, under the writer's
+// token; a sweep that stops half way is finished by the next. A group whose
+// events nobody has accepted yet stays.
+func (r *Registry) tidy(ctx context.Context, now time.Time, name string) (removed bool, err error) {
+	unlock, err := r.locks.lock(ctx, name)
+	if err != nil {
+		return false, err
 	}
 	defer unlock()
-	t, err := r.begin(ctx, now, g.Name)
-	if err != nil || t.group.Version != g.Version {
-		return err
+	t, err := r.begin(ctx, now, name)
+	if err != nil {
+		return false, err
 	}
-	_, err = r.writeTopics(ctx, t, TopicWrite{Broker: g.Name, Writer: r.newID(), Replace: true})
+	if g := t.before; g.Version == 0 || len(g.Replicas) > 0 || now.Sub(g.Gone) <= GraceTime || g.unsettled() || len(g.Outbox) > 0 {
+		return false, nil
+	}
+	w := topicWriter{id: r.newID()}
+	if err = w.write(ctx, r, t, TopicWrite{Replace: true}); err == nil {
+		err = r.store.RemoveGroup(ctx, name, t.group.Version)
+	}
 	if err == nil {
-		err = r.store.RemoveGroup(ctx, g.Name, t.group.Version)
+		return true, nil
+	}
+	if w.took {
+		w.giveUp(ctx, r, name)
 	}
 	if errors.Is(err, ErrConflict) || errors.Is(err, ErrBusy) {
-		return nil // it is back, or somebody else is at it
+		return false, nil // it is back, or somebody else is at it
 	}
-	return err
+	return false, err
 }

@@ -16,19 +16,27 @@ func (r *Registry) DeleteTopic(ctx context.Context, now time.Time, topic, cluste
 	if err != nil {
 		return fmt.Errorf("read rows of %s: %w", topic, err)
 	}
-	writer := r.newID()
+	raised := false
 	for _, row := range rows {
-		err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
+		rev, err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
 			if cluster != "" && t.group.Cluster != cluster {
 				return TopicWrite{}, false
 			}
 			t.forget() // so that a broker that still has it is heard
-			t.group.Said = now
-			return TopicWrite{Broker: row.Broker, Writer: writer, Remove: []string{topic}}, true
+			t.group.Deleted = later(t.group.Deleted, now)
+			return TopicWrite{Remove: []string{topic}}, true
 		})
 		if err != nil {
 			return err
 		}
+		raised = raised || rev != 0
+	}
+	if raised {
+		return nil
+	}
+	// An attempt before this one may have removed the rows and told nobody.
+	if _, err := r.store.Raise(ctx, []Change{{Topics: []string{topic}}}); err != nil {
+		return fmt.Errorf("raise the revision for %s: %w", topic, err)
 	}
 	return nil
 }
@@ -58,14 +66,11 @@ func (r *Registry) RegisterQueues(ctx context.Context, now time.Time, topic stri
 			return err
 		}
 	}
-	writer := r.newID()
 	for _, row := range rows[:known] {
 		row.Name = topic
-		err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
-			if len(t.group.Replicas) == 0 {
-				return TopicWrite{}, false
-			}
-			return TopicWrite{Broker: row.Broker, Writer: writer, Put: []Topic{row.Topic}}, true
+		_, err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
+			t.forget() // so that deleteTopicWithBrokerRegistration meets the topic
+			return TopicWrite{Put: []Topic{row.Topic}}, true
 		})
 		if err != nil {
 			return err
@@ -74,37 +79,39 @@ func (r *Registry) RegisterQueues(ctx context.Context, now time.Time, topic stri
 	return nil
 }
 
-// changeTopics changes some of a group's topics outside a registration.
-func (r *Registry) changeTopics(ctx context.Context, now time.Time, broker string, decide func(*transition) (TopicWrite, bool)) error {
+// changeTopics changes some of a living group's topics outside a registration.
+// What a group that is gone has left is not touched: nobody sees it, and it
+// goes when the group returns.
+func (r *Registry) changeTopics(ctx context.Context, now time.Time, broker string, decide func(*transition) (TopicWrite, bool)) (_ Revision, err error) {
 	unlock, err := r.locks.lock(ctx, broker)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer unlock()
-	var changed topicNames
+	w := topicWriter{id: r.newID()}
+	defer func() {
+		if err != nil && w.took {
+			w.giveUp(ctx, r, broker)
+		}
+	}()
 	for range maxAttempts {
 		t, err := r.begin(ctx, now, broker)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		w, ok := decide(t)
+		if len(t.group.Replicas) == 0 {
+			return 0, nil
+		}
+		write, ok := decide(t)
 		if !ok {
-			return nil
+			return 0, nil
 		}
-		names, err := r.writeTopics(ctx, t, w)
-		changed = changed.add(names)
-		if errors.Is(err, ErrConflict) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		t.topicsChanged(changed)
-		if _, err = r.commit(ctx, t, changed); !errors.Is(err, ErrConflict) {
-			return err
+		rev, err := w.commit(ctx, r, t, write)
+		if !errors.Is(err, ErrConflict) {
+			return rev, err
 		}
 	}
-	return fmt.Errorf("change topics of %s: %w", broker, ErrConflict)
+	return 0, fmt.Errorf("change topics of %s: %w", broker, ErrConflict)
 }
 
 // TopicKind chooses topics for a list.
@@ -185,12 +192,12 @@ func (r *Registry) Groups(ctx context.Context, now time.Time) ([]Group, error) {
 // Group returns one living group with its living replicas. ErrNotFound if it
 // has none.
 func (r *Registry) Group(ctx context.Context, now time.Time, name string) (Group, error) {
-	t, err := r.begin(ctx, now, name)
+	g, sessions, err := r.read(ctx, name)
 	if err != nil {
 		return Group{}, err
 	}
-	if len(t.live.Replicas) == 0 {
+	if g = g.Live(sessions, now); len(g.Replicas) == 0 {
 		return Group{}, fmt.Errorf("broker %s: %w", name, ErrNotFound)
 	}
-	return t.live, nil
+	return g, nil
 }

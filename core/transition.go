@@ -18,11 +18,14 @@ type transition struct {
 	now      time.Time
 	sessions Sessions
 
-	before   Group // as stored, live or not
-	live     Group // before, without what had lapsed
-	replicas bool  // the replicas, or a state that counts for all topics, changed
+	before   Group    // as stored, live or not
+	live     Group    // before, without what had lapsed
+	replicas bool     // the replicas, or a state that counts for all topics, changed
+	topics   []string // whose rows changed; sorted
+	many     bool     // a writer that stopped half way has changed others
 	events   []Event
-	min      []MinBrokerChange
+	offline  string  // address of the lowest id that left, before anybody else did
+	newcomer *string // HA address of who came with a lower id than all
 }
 
 func begin(g Group, sessions Sessions, now time.Time) *transition {
@@ -44,23 +47,23 @@ func (t *transition) event(kind EventKind, r Replica) {
 	t.events = append(t.events, Event{Kind: kind, At: t.now, Cluster: t.group.Cluster, Broker: t.group.Name, ID: r.ID, Addr: r.Addr})
 }
 
-// remove takes the replica out, and the group's override with the last one.
+// remove takes the replica out, and with the last one what the group was told.
 func (t *transition) remove(r Replica, kind EventKind) {
 	i := t.group.indexOf(r.ID)
 	if i < 0 {
 		return
 	}
-	wasFirst := i == 0
 	t.group.Replicas = slices.Delete(t.group.Replicas, i, i+1)
 	t.replicas = true
 	t.event(kind, r)
+	if i == 0 && t.offline == "" {
+		t.offline = r.Addr
+	}
 	if len(t.group.Replicas) == 0 {
+		t.offline = "" // nobody is left to hear it
 		t.group.Gone = t.now
 		t.group.Override = NoOverride
-		return
-	}
-	if wasFirst && t.group.EnableActingMaster() {
-		t.tellMin(r.Addr, "")
+		t.group.Refused = ""
 	}
 }
 
@@ -82,19 +85,32 @@ func (t *transition) holding(r Replica) []Lease {
 	})
 }
 
-// tellMin notes that the lowest id has changed. Everybody is told who went;
+// minChange is what the brokers of the group are to hear of its lowest id, by
+// what it is in the end. Everybody is told who went, if slaves act as master;
 // everybody but the newcomer is told who came (Java: RouteInfoManager
 // chooseBrokerAddrsToNotify).
-func (t *transition) tellMin(offline, ha string) {
-	first := t.group.Replicas[0]
-	c := MinBrokerChange{Broker: t.group.Name, MinID: first.ID, MinAddr: first.Addr, OfflineAddr: offline, HAAddr: ha}
-	for i, r := range t.group.Replicas {
-		if i > 0 || offline != "" || len(t.group.Replicas) == 1 {
-			c.Tell = append(c.Tell, r.Addr)
+func (t *transition) minChange() (MinBrokerChange, bool) {
+	first, ok := t.group.First()
+	c := MinBrokerChange{Broker: t.group.Name, MinID: first.ID, MinAddr: first.Addr}
+	others := t.group.Replicas
+	switch {
+	case !ok:
+		return c, false
+	case t.newcomer != nil:
+		c.HAAddr = *t.newcomer
+		if len(others) > 1 {
+			others = others[1:]
 		}
+	case t.offline != "" && t.group.EnableActingMaster():
+		c.OfflineAddr = t.offline
+	default:
+		return c, false
+	}
+	for _, r := range others {
+		c.Tell = append(c.Tell, r.Addr)
 	}
 	slices.Sort(c.Tell)
-	t.min = append(t.min, c)
+	return c, true
 }
 
 // forget makes every broker of the group be heard in full again.
@@ -106,17 +122,20 @@ func (t *transition) forget() {
 
 // topicsChanged notes which topics' rows changed.
 func (t *transition) topicsChanged(names []string) {
-	if len(names) == 0 {
+	if len(names) == 0 && !t.many {
 		return
 	}
+	t.topics = names
 	t.events = append(t.events, Event{
 		Kind: TopicRouteChanged, At: t.now, Cluster: t.group.Cluster, Broker: t.group.Name,
-		Topics: names[:min(len(names), maxEventTopics)], Count: len(names),
+		Topics: slices.Clone(names[:min(len(names), maxEventTopics)]), Count: len(names),
 	})
 }
 
-// finish compares masters and moves the events to the outbox.
-func (t *transition) finish() {
+// finish completes the group: with the events in its outbox and the intent to
+// raise what changed. It returns that change in full, with what was intended
+// before and perhaps not raised.
+func (t *transition) finish() Change {
 	was, had := t.before.Master()
 	is, has := t.group.Master()
 	if len(t.before.Replicas) > 0 && (had != has || was.Addr != is.Addr) {
@@ -130,16 +149,22 @@ func (t *transition) finish() {
 		t.group.Outbox = slices.Delete(t.group.Outbox, 0, over)
 		t.group.Dropped += int64(over)
 	}
+	change := t.before.Intent
+	change.Replicas = change.Replicas || t.replicas || t.shortened()
+	change.Many = change.Many || t.many
+	change.Topics = union(change.Topics, t.topics)
+	t.group.Intent = change
+	if len(change.Topics) > maxEventTopics {
+		t.group.Intent.Topics, t.group.Intent.Many = nil, true
+	}
+	return change
 }
 
-// topicNames is a list of changed topics without repetition.
-type topicNames []string
-
-func (n topicNames) add(more []string) topicNames {
-	if len(n) == 0 {
-		return more
-	}
-	all := append(slices.Clone(n), more...)
-	slices.Sort(all)
-	return slices.Compact(all)
+// shortened says whether a replica that stays may lapse earlier than those
+// believe who have read it before. They are to read it again.
+func (t *transition) shortened() bool {
+	return slices.ContainsFunc(t.group.Replicas, func(r Replica) bool {
+		i := t.before.indexOf(r.ID)
+		return i >= 0 && r.Deadline(t.sessions).Before(t.before.Replicas[i].Deadline(t.sessions))
+	})
 }
