@@ -46,6 +46,10 @@ captures: ## make the golden captures anew from the real NameServers
 bench: build ## measure speed, memory and start against Java 5.3.3 and a canned server
 	$(GO) run ./bench $(ARGS)
 
+.PHONY: config-table
+config-table: ## write the table of keys in CONFIGURATION.md anew
+	$(GO) test ./cmd/namesrv -run TestConfigurationTable -update
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin

@@ -40,6 +40,7 @@ type app struct {
 	registry *core.Registry
 	server   *nameserver.Server
 	port     *tlsport.Port
+	product  *product.Client // nil unless clusterTest
 	metrics  *metrics
 	listener net.Listener
 	httpLn   net.Listener // nil if off
@@ -81,9 +82,10 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 		Local:  true,
 	}
 	if cfg.Product.ClusterTest {
-		o.Product = product.New(product.Options{
+		a.product = product.New(product.Options{
 			Addrs: cfg.Product.NamesrvAddrs, AddressServer: cfg.Product.AddressServer, EnvName: cfg.Product.EnvName, Log: log,
 		})
+		o.Product = a.product
 	}
 	a.server = nameserver.New(o)
 	if a.listener, err = net.Listen("tcp", cfg.Listen.Address()); err != nil {
@@ -165,7 +167,11 @@ func (a *app) serve(ctx context.Context) error {
 	background(a.logKVPeriodically)
 	background(a.port.Run)
 	a.ready.Store(true)
-	a.log.Info("the NameServer serves", "address", a.listener.Addr().String(), "after", time.Since(a.started).String())
+	where := []any{"address", a.listener.Addr().String(), "after", time.Since(a.started).String()}
+	if a.httpLn != nil {
+		where = append(where, "httpAddr", a.httpLn.Addr().String())
+	}
+	a.log.Info("the NameServer serves", where...)
 
 	var err error
 	select {
@@ -197,6 +203,9 @@ func (a *app) close(ctx context.Context) error {
 		if l != nil {
 			l.Close()
 		}
+	}
+	if a.product != nil {
+		a.product.Close()
 	}
 	if a.store == nil {
 		return nil

@@ -48,7 +48,6 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}
 	if err != nil {
 		log.Error("the NameServer stops", "error", err)
-		fmt.Fprintln(stderr, err)
 	}
 	return err
 }

@@ -55,6 +55,9 @@ func (s *Server) registration(req *request) (core.Registration, error) {
 	if sum, _ := req.integer("bodyCrc32"); sum != 0 && sum != int64(crc32.ChecksumIEEE(body)&0x7fffffff) {
 		return core.Registration{}, &codedError{code: remoting.SystemError, text: "crc32 not match"}
 	}
+	if req.cmd.Version < 0 {
+		return core.Registration{}, &core.FieldError{Field: "version", Reason: "is negative"}
+	}
 	id, ok := req.integer("brokerId")
 	reg := core.Registration{
 		Cluster: cloneOf(req.field("clusterName")),

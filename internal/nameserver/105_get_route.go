@@ -47,7 +47,7 @@ func (s *Server) getRoute(ctx context.Context, req *request) (reply, error) {
 			return reply{body: wire.AppendRoute(nil, route.Near(zone), form)}, nil
 		}
 	}
-	return reply{body: route.Encoded(core.RouteForm(form), func(r *core.Route) []byte { return wire.AppendRoute(nil, r, form) })}, nil
+	return reply{body: wire.Route(route, form)}, nil
 }
 
 // productRoute asks the product environment, if this is a test environment

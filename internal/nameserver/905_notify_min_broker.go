@@ -36,12 +36,13 @@ const (
 )
 
 func newNotifier(s *Server) *notifier {
-	n := &notifier{s: s, queue: make(chan notice, notifyQueue), stop: make(chan struct{})}
+	return &notifier{s: s, queue: make(chan notice, notifyQueue), stop: make(chan struct{})}
+}
+
+func (n *notifier) start() {
 	for range notifyWorkers {
-		n.wg.Add(1)
-		go n.run()
+		n.wg.Go(n.run)
 	}
-	return n
 }
 
 // MinBrokerChanged tells the brokers of a group, if the operator wants it
@@ -69,7 +70,6 @@ func (s *Server) MinBrokerChanged(c core.MinBrokerChange) {
 }
 
 func (n *notifier) run() {
-	defer n.wg.Done()
 	for {
 		select {
 		case <-n.stop:

@@ -82,6 +82,7 @@ func (c *conn) limit(code remoting.Code) int {
 func (c *conn) loop(nc net.Conn) error {
 	r := remoting.NewReader(nc, c.limit)
 	req := request{conn: c}
+	now := c.s.o.Now()
 	for {
 		if !r.Ready() {
 			if err := c.flush(); err != nil {
@@ -90,6 +91,7 @@ func (c *conn) loop(nc net.Conn) error {
 			if err := c.wait(nc, r); err != nil {
 				return err
 			}
+			now = c.s.o.Now()
 		}
 		if err := r.Next(&req.cmd); err != nil {
 			return err
@@ -97,10 +99,12 @@ func (c *conn) loop(nc net.Conn) error {
 		if req.cmd.IsResponse() {
 			continue // nobody here waits for one
 		}
-		req.arrived = c.s.o.Now()
+		req.arrived = now
 		if err := c.dispatch(&req); err != nil {
 			return err
 		}
+		// One look at the clock ends this request and begins the next.
+		now = req.answered
 	}
 }
 
@@ -143,6 +147,7 @@ func (c *conn) stopReading() {
 
 func (c *conn) dispatch(req *request) error {
 	h, ok := c.s.handlers[req.cmd.Code]
+	req.answered = req.arrived
 	if !ok {
 		return c.answer(req, unsupported(req.cmd.Code))
 	}
@@ -174,7 +179,8 @@ func (c *conn) dispatch(req *request) error {
 
 // answer gathers a reply. Oneway requests get none, whatever happened.
 func (c *conn) answer(req *request, rep reply) error {
-	c.s.o.Observer.Request(req.cmd.Code, rep.code, c.s.o.Now().Sub(req.arrived))
+	req.answered = c.s.o.Now()
+	c.s.o.Observer.Request(req.cmd.Code, rep.code, req.answered.Sub(req.arrived))
 	if req.cmd.IsOneway() {
 		return nil
 	}

@@ -15,9 +15,10 @@ import (
 
 // request is one frame on its way through a handler.
 type request struct {
-	conn    *conn
-	cmd     remoting.Command
-	arrived time.Time
+	conn     *conn
+	cmd      remoting.Command
+	arrived  time.Time
+	answered time.Time // set by answer
 }
 
 // field returns a parameter, "" if it is absent: a missing field is no error

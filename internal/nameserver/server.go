@@ -116,8 +116,9 @@ func New(o Options) *Server {
 }
 
 // Serve accepts connections until the listener is closed by Shutdown, or
-// fails.
+// fails. It is called once.
 func (s *Server) Serve(l net.Listener) error {
+	s.notifier.start()
 	var backoff time.Duration
 	for {
 		c, err := l.Accept()
