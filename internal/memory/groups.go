@@ -172,6 +172,7 @@ func copyGroup(g core.Group) core.Group {
 	for i := range g.Replicas {
 		g.Replicas[i].FilterServers = slices.Clone(g.Replicas[i].FilterServers)
 	}
+	g.Intent.Topics = slices.Clone(g.Intent.Topics)
 	for i := range g.Outbox {
 		g.Outbox[i].Topics = slices.Clone(g.Outbox[i].Topics)
 	}

@@ -79,7 +79,20 @@ func open(path string, now time.Time, set settings) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.disk.start()
+	s.revive()
 	return s, nil
+}
+
+// revive raises the revision over the leases that restore has lengthened: some
+// of them had run out, and who learned that must read again (rule 4). There is
+// no change in the log for it, so that everything is read again.
+func (s *Store) revive() {
+	s.headMu.Lock()
+	defer s.headMu.Unlock()
+	if s.ledger.raised > 0 {
+		s.ledger.raised++
+		s.disk.raise(s.ledger.raised)
+	}
 }
 
 // create makes the file with nothing in it. It gets its name when it is whole:
@@ -132,7 +145,7 @@ func openFile(path string, lockWait time.Duration) (db *bbolt.DB, err error) {
 	var file *os.File
 	defer guard(&err, func() { file.Close() })()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:      lockWait,
+		Timeout:      max(lockWait, 1), // 0 would be for ever
 		FreelistType: bbolt.FreelistMapType,
 		NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {

@@ -13,7 +13,7 @@ const groupRecord = 1
 // Least sizes of the lists' items, in bytes.
 const (
 	leaseSize   = 2
-	replicaSize = 13
+	replicaSize = 14
 	eventSize   = 10
 )
 
@@ -25,9 +25,12 @@ func appendGroup(b []byte, g *core.Group) []byte {
 	b = appendText(b, g.Cluster)
 	b = append(b, byte(g.Override))
 	b = appendTime(b, g.Said)
+	b = appendTime(b, g.Deleted)
+	b = appendTime(b, g.Overridden)
 	b = appendTime(b, g.Gone)
 	b = appendText(b, g.Writer.ID)
 	b = appendTime(b, g.Writer.Until)
+	b = appendChange(b, &g.Intent)
 	b = binary.AppendVarint(b, g.Dropped)
 	b = appendText(b, g.Refused)
 	b = binary.AppendUvarint(b, uint64(len(g.Replicas)))
@@ -53,6 +56,7 @@ func appendReplica(b []byte, r *core.Replica) []byte {
 	b = binary.AppendVarint(b, r.DataVersion.Counter)
 	b = appendTexts(b, r.FilterServers)
 	b = binary.AppendUvarint(b, r.Digest)
+	b = appendTime(b, r.Registered)
 	b = appendTime(b, r.Said)
 	b = binary.AppendUvarint(b, uint64(len(r.Leases)))
 	for _, l := range r.Leases {
@@ -60,6 +64,14 @@ func appendReplica(b []byte, r *core.Replica) []byte {
 		b = appendTime(b, l.Said)
 	}
 	return b
+}
+
+func appendChange(b []byte, c *core.Change) []byte {
+	b = binary.AppendUvarint(b, uint64(c.Revision))
+	b = appendText(b, c.Broker)
+	b = appendBool(b, c.Replicas)
+	b = appendTexts(b, c.Topics)
+	return appendBool(b, c.Many)
 }
 
 func appendEvent(b []byte, e *core.Event) []byte {
@@ -78,16 +90,19 @@ func appendEvent(b []byte, e *core.Event) []byte {
 func decodeGroup(content []byte) (*core.Group, error) {
 	d := decode(content, groupRecord)
 	g := &core.Group{
-		Name:     d.text(),
-		Cluster:  d.text(),
-		Override: core.Override(d.byte()),
-		Said:     d.time(),
-		Gone:     d.time(),
-		Writer:   core.Writer{ID: d.text(), Until: d.time()},
-		Dropped:  d.varint(),
-		Refused:  d.text(),
-		Replicas: list(d, replicaSize, d.replica),
-		Outbox:   list(d, eventSize, d.event),
+		Name:       d.text(),
+		Cluster:    d.text(),
+		Override:   core.Override(d.byte()),
+		Said:       d.time(),
+		Deleted:    d.time(),
+		Overridden: d.time(),
+		Gone:       d.time(),
+		Writer:     core.Writer{ID: d.text(), Until: d.time()},
+		Intent:     d.change(),
+		Dropped:    d.varint(),
+		Refused:    d.text(),
+		Replicas:   list(d, replicaSize, d.replica),
+		Outbox:     list(d, eventSize, d.event),
 	}
 	return g, d.done()
 }
@@ -104,10 +119,21 @@ func (d *decoder) replica() core.Replica {
 
 		FilterServers: d.texts(),
 		Digest:        d.uvarint(),
+		Registered:    d.time(),
 		Said:          d.time(),
 		Leases: list(d, leaseSize, func() core.Lease {
 			return core.Lease{Session: d.text(), Said: d.time()}
 		}),
+	}
+}
+
+func (d *decoder) change() core.Change {
+	return core.Change{
+		Revision: core.Revision(d.uvarint()),
+		Broker:   d.text(),
+		Replicas: d.bool(),
+		Topics:   d.texts(),
+		Many:     d.bool(),
 	}
 }
 

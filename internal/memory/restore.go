@@ -119,13 +119,16 @@ func (s *Store) restoreGroups(b *bbolt.Bucket, now time.Time) error {
 
 // refresh makes a group that was read good for a process that starts now.
 // Statements of a clock that was ahead are taken as of now, or else nothing
-// could be said after them.
+// could be said after them. A writer's token is ended, and stays as the sign
+// that the writer stopped half way.
 func refresh(g *core.Group, now time.Time) {
-	g.Said = earlier(g.Said, now)
-	g.Gone = earlier(g.Gone, now)
+	for _, t := range []*time.Time{&g.Said, &g.Deleted, &g.Overridden, &g.Gone} {
+		*t = earlier(*t, now)
+	}
+	g.Writer.Until = time.Time{}
 	for i := range g.Replicas {
 		r := &g.Replicas[i]
-		r.Said = earlier(r.Said, now)
+		r.Said, r.Registered = earlier(r.Said, now), earlier(r.Registered, now)
 		for j := range r.Leases {
 			r.Leases[j].Said = earlier(r.Leases[j].Said, now)
 			if r.Leases[j].Session == "" {
@@ -136,7 +139,6 @@ func refresh(g *core.Group, now time.Time) {
 			r.Digest = 0
 		}
 	}
-	g.Writer = core.Writer{}
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -86,16 +86,16 @@ func (s *Store) stage(changes []core.Change) (core.Revision, *commit) {
 // holds headMu.
 func (s *Store) publish(upTo core.Revision) {
 	next := *s.head.Load()
+	if upTo <= next.revision {
+		return
+	}
 	l := &s.ledger
 	n := 0
 	for n < len(l.staged) && l.staged[n].Revision <= upTo {
 		next.log = l.appendChange(next.log, l.staged[n])
 		n++
 	}
-	if n == 0 {
-		return
-	}
-	next.revision = l.staged[n-1].Revision
+	next.revision = upTo
 	l.staged = slices.Delete(l.staged, 0, n)
 	s.head.Store(&next)
 }
