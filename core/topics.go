@@ -69,7 +69,9 @@ func (r *Registry) RegisterQueues(ctx context.Context, now time.Time, topic stri
 	for _, row := range rows[:known] {
 		row.Name = topic
 		_, err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
-			t.forget() // so that deleteTopicWithBrokerRegistration meets the topic
+			if r.Rules().DeleteTopicsOnRegistration {
+				t.forget() // a body without the topic takes it away, though it is the last one again
+			}
 			return TopicWrite{Put: []Topic{row.Topic}}, true
 		})
 		if err != nil {

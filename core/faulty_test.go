@@ -1,0 +1,132 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"signpost/core"
+)
+
+var errFault = errors.New("injected fault")
+
+// faulty is a store in which calls fail, lose their answer, or are preceded by
+// something else, as told.
+type faulty struct {
+	core.Store
+	mu    sync.Mutex
+	calls map[string]int
+	hooks map[string][]hook
+	dead  bool
+	count int // calls that write
+	fault func(n int, name string) (before, after error)
+}
+
+type hook struct {
+	n  int
+	do func()
+	// die: the process ends here, before the call or after it
+	die, after bool
+}
+
+func newFaulty(s core.Store) *faulty {
+	return &faulty{Store: s, calls: map[string]int{}, hooks: map[string][]hook{}}
+}
+
+// before has do run before the n-th call of that name from now on, counted from 1.
+func (f *faulty) before(name string, n int, do func()) {
+	f.hooks[name] = append(f.hooks[name], hook{n: f.calls[name] + n, do: do})
+}
+
+// die lets the process end at the n-th call of that name from now on: every
+// call from then on fails.
+func (f *faulty) die(name string, n int, after bool) {
+	f.hooks[name] = append(f.hooks[name], hook{n: f.calls[name] + n, die: true, after: after})
+}
+
+// enter is called before each call; its results fail the call before it is
+// made, or afterwards.
+func (f *faulty) enter(name string, writes bool) (before, after error) {
+	f.mu.Lock()
+	f.calls[name]++
+	n := f.calls[name]
+	var todo []func()
+	for _, h := range f.hooks[name] {
+		switch {
+		case h.n != n:
+		case h.die:
+			if f.dead = true; h.after {
+				f.mu.Unlock()
+				return nil, errFault
+			}
+		default:
+			todo = append(todo, h.do)
+		}
+	}
+	if f.dead {
+		f.mu.Unlock()
+		return errFault, nil
+	}
+	if writes && f.fault != nil {
+		f.count++
+		before, after = f.fault(f.count, name)
+	}
+	f.mu.Unlock()
+	for _, do := range todo {
+		do()
+	}
+	return before, after
+}
+
+// call makes one call of the store with whatever fault is due.
+func call[R any](f *faulty, name string, writes bool, do func() (R, error)) (R, error) {
+	var zero R
+	before, after := f.enter(name, writes)
+	if before != nil {
+		return zero, before
+	}
+	r, err := do()
+	if err == nil && after != nil {
+		return zero, after
+	}
+	return r, err
+}
+
+func (f *faulty) Group(ctx context.Context, name string) (core.Group, error) {
+	return call(f, "Group", false, func() (core.Group, error) { return f.Store.Group(ctx, name) })
+}
+
+func (f *faulty) Groups(ctx context.Context, names []string) ([]core.Group, error) {
+	return call(f, "Groups", false, func() ([]core.Group, error) { return f.Store.Groups(ctx, names) })
+}
+
+func (f *faulty) PutGroup(ctx context.Context, g core.Group) (core.Group, error) {
+	return call(f, "PutGroup", true, func() (core.Group, error) { return f.Store.PutGroup(ctx, g) })
+}
+
+func (f *faulty) RemoveGroup(ctx context.Context, name string, version uint64) error {
+	_, err := call(f, "RemoveGroup", true, func() (int, error) { return 0, f.Store.RemoveGroup(ctx, name, version) })
+	return err
+}
+
+func (f *faulty) Renew(ctx context.Context, now time.Time, r core.Renewal) (core.Group, error) {
+	return call(f, "Renew", true, func() (core.Group, error) { return f.Store.Renew(ctx, now, r) })
+}
+
+func (f *faulty) WriteTopics(ctx context.Context, w core.TopicWrite) ([]string, error) {
+	return call(f, "WriteTopics", true, func() ([]string, error) { return f.Store.WriteTopics(ctx, w) })
+}
+
+func (f *faulty) Raise(ctx context.Context, changes []core.Change) (core.Revision, error) {
+	return call(f, "Raise", true, func() (core.Revision, error) { return f.Store.Raise(ctx, changes) })
+}
+
+func (f *faulty) CloseSession(ctx context.Context, id string, last time.Time) error {
+	_, err := call(f, "CloseSession", true, func() (int, error) { return 0, f.Store.CloseSession(ctx, id, last) })
+	return err
+}
+
+func (f *faulty) KV(ctx context.Context, namespace string) (map[string]string, error) {
+	return call(f, "KV", false, func() (map[string]string, error) { return f.Store.KV(ctx, namespace) })
+}
