@@ -54,8 +54,8 @@ func facts(ctx context.Context, s settings) []report.Fact {
 	}
 	o := s.options
 	return append(fs, report.Fact{Name: "extent", Value: fmt.Sprintf(
-		"%d rounds (%d of memory and p99), %v a rate, warmed up for %v, memory read after %v, fixed rate %g/s",
-		o.Rounds, o.FreshRounds, o.Time, o.Warmup, o.Settle, o.Rate)})
+		"%d rounds (%d of memory and p99), %v a rate, warmed up for %v, Java loaded for %v to see what it reaches, memory read after %v, fixed rate %g/s",
+		o.Rounds, o.FleetRounds, o.Time, o.Warmup, s.late, o.Settle, o.Rate)})
 }
 
 // cores counts those of the machine; this process has only one.

@@ -59,9 +59,10 @@ func run(ctx context.Context, args []string) error {
 // pinned is set in the environment of a process that is on its core.
 const pinned = "SIGNPOST_BENCH_PINNED"
 
-// pin puts this process on a core by starting it anew under taskset, before
-// its runtime has looked at the machine. It returns when that is done.
-func pin(core int) error {
+// pin puts this process on a core and gives it, and those it starts, that
+// niceness, by starting it anew under taskset and nice, before its runtime has
+// looked at the machine. It returns when that is done.
+func pin(core, nice int) error {
 	want := strconv.Itoa(core)
 	if os.Getenv(pinned) == want {
 		return nil
@@ -74,7 +75,7 @@ func pin(core int) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	args := append([]string{"taskset", "-c", want, self}, os.Args[1:]...)
+	args := append([]string{"taskset", "-c", want, "nice", "-n", strconv.Itoa(nice), self}, os.Args[1:]...)
 	if err := syscall.Exec(taskset, args, append(os.Environ(), pinned+"="+want)); err != nil {
 		return fmt.Errorf("run taskset: %w", err)
 	}

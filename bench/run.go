@@ -42,8 +42,8 @@ type settings struct {
 	namesrv, peer, out string
 	date               string
 	serverCore         int
-	loadCore           int
-	timeout            time.Duration
+	loadCore, nice     int
+	late, timeout      time.Duration
 	options            measure.Options
 }
 
@@ -51,9 +51,10 @@ func (s *settings) common(f *flag.FlagSet) {
 	f.StringVar(&s.only, "only", strings.Join(measure.Parts, ","), "the parts to measure")
 	f.BoolVar(&s.quick, "quick", false, "a quarter of the time and one round: for trying out, not for the record")
 	f.IntVar(&s.loadCore, "load-core", 1, "the core of the load")
+	f.IntVar(&s.nice, "nice", 0, "niceness of the load and the servers: below 0 keeps other programs away, and needs root")
 	f.IntVar(&s.options.Rounds, "rounds", 3, "how often each server has its turn")
-	f.DurationVar(&s.options.Time, "time", 3*time.Second, "how long a rate is measured")
-	f.DurationVar(&s.options.Warmup, "warmup", 9*time.Second, "how long a new process is loaded before anything counts")
+	f.DurationVar(&s.options.Time, "time", 2*time.Second, "how long a rate is measured")
+	f.DurationVar(&s.options.Warmup, "warmup", 3*time.Second, "how long a new process is loaded before anything counts")
 	f.DurationVar(&s.timeout, "timeout", 15*time.Minute, "give up after this time")
 }
 
@@ -71,9 +72,10 @@ func (s *settings) parse(f *flag.FlagSet, args []string) error {
 		}
 	}
 	if s.quick {
-		s.options.Rounds, s.options.FreshRounds = 1, 1
+		s.options.Rounds, s.options.FleetRounds = 1, 1
 		s.options.Time /= 4
 		s.options.Warmup /= 4
+		s.late /= 4
 	}
 	return nil
 }
@@ -91,7 +93,8 @@ func runServers(ctx context.Context, log *slog.Logger, args []string) error {
 	f.StringVar(&s.out, "out", "", "write latest.md and latest.json into this folder")
 	f.StringVar(&s.date, "date", time.Now().Format(time.DateOnly), "the date of the record")
 	f.IntVar(&s.serverCore, "server-core", 0, "the core of the servers")
-	f.IntVar(&s.options.FreshRounds, "fresh-rounds", 2, "how often memory and p99 are measured")
+	f.IntVar(&s.options.FleetRounds, "fleet-rounds", 2, "how often memory and p99 are measured")
+	f.DurationVar(&s.late, "java-late", 30*time.Second, "for how long Java is loaded to see what it reaches then")
 	f.DurationVar(&s.options.Settle, "settle", 3*time.Second, "how long a server is left alone before its memory is read")
 	f.Float64Var(&s.options.Rate, "rate", 5000, "the fixed rate of reads for p99, per second")
 	if err := s.parse(f, args); err != nil {
@@ -104,7 +107,7 @@ func runServers(ctx context.Context, log *slog.Logger, args []string) error {
 	if s.serverCore == s.loadCore {
 		return errors.New("the servers and the load need different cores")
 	}
-	if err := pin(s.loadCore); err != nil {
+	if err := pin(s.loadCore, s.nice); err != nil {
 		return err
 	}
 	s.options.Core = s.serverCore
@@ -135,7 +138,7 @@ func runServers(ctx context.Context, log *slog.Logger, args []string) error {
 func (s *settings) subjects() ([]measure.Subject, error) {
 	var subjects []measure.Subject
 	if s.java {
-		subjects = append(subjects, measure.Subject{Server: report.Java, Command: process.Command{
+		subjects = append(subjects, measure.Subject{Server: report.Java, Late: s.late, Command: process.Command{
 			Name: "Java " + javaVersion,
 			Args: func(port int, _ string) []string {
 				return []string{"bash", s.peer, "nameserver", javaVersion, strconv.Itoa(port)}
@@ -191,7 +194,7 @@ func runLoad(ctx context.Context, log *slog.Logger, args []string) error {
 	if *pid == 0 {
 		return errors.New("-pid is needed, to tell how busy the server is")
 	}
-	if err := pin(s.loadCore); err != nil {
+	if err := pin(s.loadCore, s.nice); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("not done within %v", s.timeout))

@@ -2,11 +2,12 @@
 
 // Package measure runs the servers and fills the table's rows.
 //
-// Each server runs on one core and the load on another. A steady process of
-// every server lives through all rounds: it is warmed up once, and in each
-// round, in turn with the others, takes the load of the route, single,
-// register and big rows. Memory and p99 are measured on processes of their
-// own, started anew each time. A wrong answer anywhere ends the run.
+// Each server runs on one core and the load on another. In each round every
+// server in turn is started anew, warmed up shortly, and takes the load of the
+// single, route, register and big rows; memory and p99 are measured on
+// processes of their own. So rounds are alike. A JVM is far from its best
+// after so short a time; what it reaches later is measured in rows of its own.
+// A wrong answer anywhere ends the run.
 package measure
 
 import (
@@ -31,6 +32,9 @@ type Subject struct {
 	Canned bool
 	// Durable says that routes outlive the process.
 	Durable bool
+	// Late is for how long the server is loaded, once and at the end, to see
+	// what rates it reaches then.
+	Late time.Duration
 }
 
 // Options are the extent of a run.
@@ -39,9 +43,9 @@ type Options struct {
 	Core int
 	// Parts are those to be measured.
 	Parts []string
-	// Rounds is how often each server has its turn with the steady rows,
-	// FreshRounds how often with memory and p99.
-	Rounds, FreshRounds int
+	// Rounds is how often each server has its turn with start and the rates,
+	// FleetRounds how often with memory and p99.
+	Rounds, FleetRounds int
 	// Warmup is how long a new process is loaded before anything counts,
 	// Settle how long it is left alone before its memory is read.
 	Warmup, Settle time.Duration
@@ -55,36 +59,20 @@ type Options struct {
 // Run measures subjects in turn.
 func (o Options) Run(ctx context.Context, log *slog.Logger, subjects []Subject) (report.Values, error) {
 	values := report.Values{}
-	steady := make([]*process.Process, len(subjects))
-	defer func() {
-		for _, p := range steady {
-			if p != nil {
-				_ = p.Stop()
-			}
-		}
-	}()
-	for round := range max(o.Rounds, o.FreshRounds) {
-		for i, s := range subjects {
+	for round := range max(o.Rounds, o.FleetRounds) {
+		for _, s := range subjects {
 			b := &bench{Subject: s, options: o, values: values, log: log.With("server", s.Server, "round", round+1)}
-			if round < o.Rounds && o.wants(PartStart) {
-				if err := b.cold(ctx); err != nil {
+			if round < o.Rounds && o.wants(PartStart, PartRoute, PartSingle, PartRegister, PartBig) {
+				late := s.Late
+				if round+1 < o.Rounds {
+					late = 0
+				}
+				if err := b.started(ctx, func() error { return b.rates(ctx, late) }); err != nil {
 					return nil, err
 				}
 			}
-			if round < o.Rounds && o.wants(PartRoute, PartSingle, PartRegister, PartBig) {
-				if b.warm = steady[i] != nil; !b.warm {
-					if _, err := b.start(ctx); err != nil {
-						return nil, err
-					}
-					steady[i] = b.process
-				}
-				b.process = steady[i]
-				if err := b.steady(ctx, round); err != nil {
-					return nil, fmt.Errorf("%s: %w", s.Server, errors.Join(err, b.process.Ended()))
-				}
-			}
-			if round < o.FreshRounds && !s.Canned && o.wants(PartMemory, PartP99) {
-				if err := b.fresh(ctx); err != nil {
+			if round < o.FleetRounds && !s.Canned && o.wants(PartMemory, PartP99) {
+				if err := b.fleets(ctx); err != nil {
 					return nil, err
 				}
 			}
@@ -93,12 +81,11 @@ func (o Options) Run(ctx context.Context, log *slog.Logger, subjects []Subject) 
 	return values, nil
 }
 
-// Attach measures the steady rows of a server that runs already.
+// Attach measures the rates of a server that runs already.
 func (o Options) Attach(ctx context.Context, log *slog.Logger, p *process.Process) (report.Values, error) {
 	b := &bench{Subject: Subject{Server: report.Ours}, options: o, values: report.Values{}, log: log, process: p}
-	for round := range o.Rounds {
-		b.warm = round > 0
-		if err := b.steady(ctx, round); err != nil {
+	for range o.Rounds {
+		if err := b.rates(ctx, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -116,7 +103,6 @@ type bench struct {
 	values  report.Values
 	log     *slog.Logger
 	process *process.Process
-	warm    bool // process has been loaded before
 }
 
 // record keeps a value.
@@ -134,33 +120,29 @@ const (
 	answerTime = 30 * time.Second
 )
 
-// cold measures the start.
-func (b *bench) cold(ctx context.Context) error {
-	took, err := b.start(ctx)
+// started starts the server with nothing in it, waits for its first answer,
+// calls do, and stops the server.
+func (b *bench) started(ctx context.Context, do func() error) (err error) {
+	if b.process, err = b.Command.Start(b.options.Core); err != nil {
+		return err
+	}
+	defer func() {
+		if err = errors.Join(err, b.process.Stop()); err != nil {
+			err = fmt.Errorf("%s: %w", b.Server, err)
+		}
+	}()
+	req, err := load.RouteRequest("no-such-topic")
 	if err != nil {
 		return err
 	}
-	b.record("start", ms(took))
-	return b.process.Stop()
-}
-
-// start starts the server with nothing in it and returns the time until its
-// first answer.
-func (b *bench) start(ctx context.Context) (time.Duration, error) {
-	p, err := b.Command.Start(b.options.Core)
-	if err != nil {
-		return 0, err
-	}
-	b.process = p
-	req, err := load.RouteRequest("no-such-topic")
-	if err != nil {
-		return 0, err
-	}
 	took, err := b.firstAnswer(ctx, &req, func(load.Answer) error { return nil })
 	if err != nil {
-		return 0, errors.Join(err, p.Stop())
+		return err
 	}
-	return took, nil
+	if b.options.wants(PartStart) {
+		b.record("start", ms(took))
+	}
+	return do()
 }
 
 // firstAnswer asks until there is an answer, which check judges, and returns
@@ -186,7 +168,7 @@ func (b *bench) firstAnswer(ctx context.Context, req *load.Request, check func(l
 		case <-tick.C:
 		}
 	}
-	return 0, fmt.Errorf("%s: no answer within %v of its start", b.Server, startTime)
+	return 0, fmt.Errorf("no answer within %v of the start", startTime)
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

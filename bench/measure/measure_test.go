@@ -63,13 +63,13 @@ var short = Options{
 	Time: 16 * time.Millisecond, Warmup: 9 * time.Millisecond,
 }
 
-// The steady rows are all filled by a server that answers everything.
-func TestSteadyFillsItsRows(t *testing.T) {
+// The rows of one process are all filled by a server that answers everything.
+func TestRatesFillTheirRows(t *testing.T) {
 	b := &bench{
 		Subject: Subject{Server: report.Canned, Canned: true}, options: short, values: report.Values{},
 		log: slog.New(slog.DiscardHandler), process: serveCanned(t),
 	}
-	if err := b.steady(context.Background(), 0); err != nil {
+	if err := b.rates(context.Background(), time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range Rows {

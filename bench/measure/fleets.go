@@ -4,7 +4,6 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -28,8 +27,8 @@ const (
 	burstRate = 10_000
 )
 
-// fresh measures memory and p99 on new processes.
-func (b *bench) fresh(ctx context.Context) error {
+// fleets measures memory and p99.
+func (b *bench) fleets(ctx context.Context) error {
 	if b.options.wants(PartMemory) {
 		err := b.with(ctx, Small, func(*traffic, *load.Loop, []*load.Conn, []*load.Conn) error {
 			if err := b.memory(ctx, "memory-small"); err != nil || !b.Durable {
@@ -57,42 +56,35 @@ func (b *bench) fresh(ctx context.Context) error {
 // with starts the server, lets the fleet register and every topic be asked
 // for, calls do, and stops the server.
 func (b *bench) with(ctx context.Context, fleet load.Fleet,
-	do func(t *traffic, loop *load.Loop, brokers, clients []*load.Conn) error) (err error) {
-	if _, err := b.start(ctx); err != nil {
-		return err
-	}
-	defer func() {
+	do func(t *traffic, loop *load.Loop, brokers, clients []*load.Conn) error) error {
+	return b.started(ctx, func() error {
+		t, err := newTraffic(fleet, false)
 		if err != nil {
-			err = fmt.Errorf("%s: %w", b.Server, errors.Join(err, b.process.Ended()))
+			return err
 		}
-		err = errors.Join(err, b.process.Stop())
-	}()
-	t, err := newTraffic(fleet, false)
-	if err != nil {
-		return err
-	}
-	loop, err := load.NewLoop()
-	if err != nil {
-		return err
-	}
-	defer loop.Close()
-	brokers, err := loop.Dial(b.process.Addr, fleet.Brokers)
-	if err != nil {
-		return err
-	}
-	clients, err := loop.Dial(b.process.Addr, readers)
-	if err != nil {
-		return err
-	}
-	for range heartbeats {
-		if _, err := loop.Run(ctx, onceTime, false, once(t.registrations(brokers, t.bodies))); err != nil {
-			return fmt.Errorf("register the fleet: %w", err)
+		loop, err := load.NewLoop()
+		if err != nil {
+			return err
 		}
-		if _, err := loop.Run(ctx, onceTime, false, t.everyRoute(clients)); err != nil {
-			return fmt.Errorf("ask for every topic: %w", err)
+		defer loop.Close()
+		brokers, err := loop.Dial(b.process.Addr, fleet.Brokers)
+		if err != nil {
+			return err
 		}
-	}
-	return do(t, loop, brokers, clients)
+		clients, err := loop.Dial(b.process.Addr, readers)
+		if err != nil {
+			return err
+		}
+		for range heartbeats {
+			if _, err := loop.Run(ctx, onceTime, false, once(t.registrations(brokers, t.bodies))); err != nil {
+				return fmt.Errorf("register the fleet: %w", err)
+			}
+			if _, err := loop.Run(ctx, onceTime, false, t.everyRoute(clients)); err != nil {
+				return fmt.Errorf("ask for every topic: %w", err)
+			}
+		}
+		return do(t, loop, brokers, clients)
+	})
 }
 
 // memory reads the resident memory when the server has been left alone.

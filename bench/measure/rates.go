@@ -11,7 +11,7 @@ import (
 	"signpost/bench/process"
 )
 
-// Small is the fleet of the steady rows: each topic is on 4 brokers.
+// Small is the fleet of the rates: each topic is on 4 brokers.
 var Small = load.Fleet{Name: "app", Brokers: 100, TopicsPerBroker: 40, Topics: 1000}
 
 const (
@@ -28,21 +28,22 @@ const (
 	changedSets = 10
 )
 
-// steady measures the rows of the long-living process.
-func (b *bench) steady(ctx context.Context, round int) error {
-	o := b.options
-	if o.wants(PartRoute, PartSingle, PartRegister) {
-		if err := b.rates(ctx); err != nil {
+// rates measures the rows of one process. With late set it goes on with the
+// load for so long and measures again.
+func (b *bench) rates(ctx context.Context, late time.Duration) error {
+	if b.options.wants(PartRoute, PartSingle, PartRegister) {
+		if err := b.small(ctx, late); err != nil {
 			return err
 		}
 	}
-	if o.wants(PartBig) {
-		return b.big(ctx, round)
+	if b.options.wants(PartBig) {
+		return b.big(ctx)
 	}
 	return nil
 }
 
-func (b *bench) rates(ctx context.Context) error {
+// small measures the rates of the small fleet.
+func (b *bench) small(ctx context.Context, late time.Duration) error {
 	o := b.options
 	t, err := newTraffic(Small, b.Canned)
 	if err != nil {
@@ -61,22 +62,35 @@ func (b *bench) rates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	single, err := loop.Dial(b.process.Addr, readers*readerInFlight)
+	many, err := loop.Dial(b.process.Addr, readers*readerInFlight)
 	if err != nil {
 		return err
 	}
 	reads := t.reads(clients, readerInFlight, true)
+	single := t.reads(clients[:1], 1, true)
 	unchanged := t.registrations(brokers, t.bodies)
 	if _, err := loop.Run(ctx, onceTime, false, once(t.registrations(brokers, t.bodies))); err != nil {
 		return fmt.Errorf("register the fleet: %w", err)
 	}
-	if !b.warm {
-		if _, err := loop.Run(ctx, o.Warmup*2/3, false, reads); err != nil {
-			return fmt.Errorf("warm up reads: %w", err)
+	if _, err := loop.Run(ctx, o.Warmup/2, false, reads); err != nil {
+		return fmt.Errorf("warm up reads: %w", err)
+	}
+	if _, err := loop.Run(ctx, o.Warmup/2, false, unchanged); err != nil {
+		return fmt.Errorf("warm up registrations: %w", err)
+	}
+	if o.wants(PartSingle) {
+		r, err := b.rate(ctx, loop, "single", single)
+		if err != nil {
+			return err
 		}
-		if _, err := loop.Run(ctx, o.Warmup/3, false, unchanged); err != nil {
-			return fmt.Errorf("warm up registrations: %w", err)
+		b.record("single-p99", ms(r.Latency.Percentile(99)))
+	}
+	if o.wants(PartRegister) {
+		r, err := b.rate(ctx, loop, "register", unchanged)
+		if err != nil {
+			return err
 		}
+		b.record("register-server", r.server)
 	}
 	if o.wants(PartRoute) {
 		r, err := b.rate(ctx, loop, "route", reads)
@@ -86,26 +100,30 @@ func (b *bench) rates(ctx context.Context) error {
 		b.record("route-p99", ms(r.Latency.Percentile(99)))
 		b.record("route-server", r.server)
 		b.record("route-load", r.load)
-		if r, err = b.rate(ctx, loop, "wide", t.reads(single, 1, true)); err != nil {
+		if r, err = b.rate(ctx, loop, "wide", t.reads(many, 1, true)); err != nil {
 			return err
 		}
 		b.record("wide-server", r.server)
 	}
-	if o.wants(PartSingle) {
-		r, err := b.rate(ctx, loop, "single", t.reads(clients[:1], 1, true))
-		if err != nil {
-			return err
+	if late > 0 {
+		for _, w := range []struct {
+			part, row string
+			work      *load.Work
+		}{{PartSingle, "single-late", single}, {PartRegister, "register-late", unchanged}, {PartRoute, "route-late", reads}} {
+			if !o.wants(w.part) {
+				continue
+			}
+			if _, err := loop.Run(ctx, late/3, false, w.work); err != nil {
+				return fmt.Errorf("%s: %w", w.row, err)
+			}
+			if _, err := b.rate(ctx, loop, w.row, w.work); err != nil {
+				return err
+			}
 		}
-		b.record("single-p99", ms(r.Latency.Percentile(99)))
 	}
 	if !o.wants(PartRegister) {
 		return nil
 	}
-	r, err := b.rate(ctx, loop, "register", unchanged)
-	if err != nil {
-		return err
-	}
-	b.record("register-server", r.server)
 	sets := make([][]load.Request, changedSets)
 	for v := range sets {
 		if sets[v], err = t.version(v + 1); err != nil {
@@ -162,10 +180,10 @@ func (b *bench) cpu() (t [3]time.Duration, err error) {
 	return t, err
 }
 
-// big registers a broker with very many topics that the server has not seen
-// before, then the same again, and takes it off.
-func (b *bench) big(ctx context.Context, round int) error {
-	fleet := load.Fleet{Name: fmt.Sprintf("bg%d", round), Brokers: 1, TopicsPerBroker: bigTopics, Topics: bigTopics}
+// big registers a broker with very many topics, then the same again, and takes
+// it off.
+func (b *bench) big(ctx context.Context) error {
+	fleet := load.Fleet{Name: "big", Brokers: 1, TopicsPerBroker: bigTopics, Topics: bigTopics}
 	register, err := load.RegisterRequest(fleet.Broker(0), fleet.Body(0, 0))
 	if err != nil {
 		return err
