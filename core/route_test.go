@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -221,23 +222,36 @@ func TestEncodedOncePerChange(t *testing.T) {
 	}
 }
 
-// A flood of questions for topics that do not exist makes nothing else slow or
-// big: what exists stays cached.
+// A flood of questions for topics that no broker can have fills no memory, and
+// pushes nothing out that exists.
 func TestUnknownTopicsPushNothingOut(t *testing.T) {
 	store := newFaulty(newWorld(t).store)
 	w := newWorldOver(t, store)
 	w.register(a("b1", 0, "a", "T", "U"))
 	w.routes("T", aRoute)
-	for i := range 100_000 {
-		if _, err := w.Route(w.ctx, w.now, fmt.Sprint("unknown-", i)); err == nil {
+	const asked, size = 10_000, 8 << 10
+	long := strings.Repeat("x", size)
+	before := liveHeap()
+	for i := range asked {
+		if _, err := w.Route(w.ctx, w.now, fmt.Sprint("unknown-", i, long)); err == nil {
 			t.Fatal(i)
 		}
+	}
+	if grown := liveHeap() - before; grown > asked*size/10 {
+		t.Errorf("%d bytes are kept of what was asked for", grown)
 	}
 	reads := store.calls["Groups"]
 	w.equal("route", w.route("T"), aRoute)
 	if store.calls["Groups"] != reads {
 		t.Fatal("the route was assembled again")
 	}
+}
+
+func liveHeap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func TestStaticTopics(t *testing.T) {

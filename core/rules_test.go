@@ -92,8 +92,8 @@ func TestRule02EveryStatementCarriesItsAge(t *testing.T) {
 		do   func(w *world)
 		want string
 	}{
-		"late unregister": {func(w *world) { w.unregister(later(base, 2*time.Second)) }, aRoute},
-		"late drop":       {func(w *world) { w.drop(later(base, 2*time.Second)) }, aRoute},
+		"late unregister":    {func(w *world) { w.unregister(later(base, 2*time.Second)) }, aRoute},
+		"late drop":          {func(w *world) { w.drop(later(base, 2*time.Second)) }, aRoute},
 		"unregister in time": {func(w *world) { w.unregister(base) }, "none"},
 		"late content": {func(w *world) {
 			w.register(later(base.with(core.Topic{Name: "T", Queues: core.Queues{Read: 1, Write: 1, Perm: 4}}), 2*time.Second))
