@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"time"
 
@@ -21,29 +20,20 @@ type metrics struct {
 	app      *app
 	registry *prometheus.Registry
 
-	requests    *prometheus.HistogramVec
 	opened      prometheus.Counter
 	connections prometheus.Gauge
 	refused     *prometheus.CounterVec
 	events      *prometheus.CounterVec
 
-	// byResult saves looking labels up by name for every request.
-	byResult sync.Map // resultKey -> prometheus.Observer
+	latencies sync.Map // resultKey -> *latency
 }
 
 type resultKey struct{ code, result remoting.Code }
 
-// latencyBuckets go from what is answered from memory to what a client gives
-// up on, in seconds.
-var latencyBuckets = []float64{10e-6, 50e-6, 100e-6, 500e-6, 1e-3, 5e-3, 10e-3, 50e-3, 100e-3, 500e-3, 1, 3}
-
 func newMetrics(a *app) *metrics {
 	m := &metrics{
-		app:      a,
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "signpost_request_seconds", Help: "Requests by code and result, from the frame's arrival to its answer.", Buckets: latencyBuckets,
-		}, []string{"code", "result"}),
+		app:         a,
+		registry:    prometheus.NewRegistry(),
 		opened:      prometheus.NewCounter(prometheus.CounterOpts{Name: "signpost_connections_opened_total", Help: "Connections accepted."}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "signpost_connections", Help: "Open connections."}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -57,7 +47,7 @@ func newMetrics(a *app) *metrics {
 		core.TopicRouteChanged, core.BrokerNameConflict} {
 		m.events.WithLabelValues(string(k))
 	}
-	m.registry.MustRegister(m.requests, m.opened, m.connections, m.refused, m.events, state{a}, buildInfo(),
+	m.registry.MustRegister(requests{m}, m.opened, m.connections, m.refused, m.events, state{a}, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -86,22 +76,18 @@ func (m *metrics) handler() http.Handler {
 
 func (m *metrics) event(k core.EventKind) { m.events.WithLabelValues(string(k)).Inc() }
 
-// Request counts an answered request. Peers choose codes, so unknown ones
-// share a label.
-func (m *metrics) Request(code, result remoting.Code, took time.Duration) {
+// Requests counts answered requests. Peers choose codes, so unknown ones share
+// a label.
+func (m *metrics) Requests(code, result remoting.Code, n int, took time.Duration) {
 	if !code.Known() {
 		code = -1
 	}
 	k := resultKey{code, result}
-	o, ok := m.byResult.Load(k)
+	l, ok := m.latencies.Load(k)
 	if !ok {
-		name := "unknown"
-		if code.Known() {
-			name = code.String()
-		}
-		o, _ = m.byResult.LoadOrStore(k, m.requests.WithLabelValues(name, strconv.Itoa(int(result))))
+		l, _ = m.latencies.LoadOrStore(k, &latency{})
 	}
-	o.(prometheus.Observer).Observe(took.Seconds())
+	l.(*latency).observe(n, took)
 }
 
 // ConnectionOpened counts.

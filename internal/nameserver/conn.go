@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// flushAt bounds the answers that are gathered before they are written.
+	// flushAt bounds the answers that are gathered before they are written, in
+	// bytes, and batch in number.
 	flushAt = 64 << 10
+	batch   = 64
 	// keepOut is the largest answer buffer that is kept for the next use.
 	keepOut = 128 << 10
 )
@@ -81,17 +83,23 @@ func (c *conn) limit(code remoting.Code) int {
 
 func (c *conn) loop(nc net.Conn) error {
 	r := remoting.NewReader(nc, c.limit)
-	req := request{conn: c}
-	now := c.s.o.Now()
-	for {
-		if !r.Ready() {
-			if err := c.flush(); err != nil {
+	req := request{conn: c, arrived: c.s.o.Now()}
+	var seen tally
+	for n := 1; ; n++ {
+		// What came in one piece arrived at one time, and is answered in one:
+		// the clock is read, the latency counted and the socket written once.
+		if ready := r.Ready(); !ready || n%batch == 0 {
+			err := c.flush()
+			seen.report(c.s, req.arrived)
+			if err != nil {
 				return err
 			}
-			if err := c.wait(nc, r); err != nil {
-				return err
+			if !ready {
+				if err := c.wait(nc, r); err != nil {
+					return err
+				}
 			}
-			now = c.s.o.Now()
+			req.arrived = c.s.o.Now()
 		}
 		if err := r.Next(&req.cmd); err != nil {
 			return err
@@ -99,12 +107,9 @@ func (c *conn) loop(nc net.Conn) error {
 		if req.cmd.IsResponse() {
 			continue // nobody here waits for one
 		}
-		req.arrived = now
-		if err := c.dispatch(&req); err != nil {
+		if err := c.dispatch(&req, &seen); err != nil {
 			return err
 		}
-		// One look at the clock ends this request and begins the next.
-		now = req.answered
 	}
 }
 
@@ -145,14 +150,17 @@ func (c *conn) stopReading() {
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
-func (c *conn) dispatch(req *request) error {
-	h, ok := c.s.handlers[req.cmd.Code]
-	req.answered = req.arrived
-	if !ok {
-		return c.answer(req, unsupported(req.cmd.Code))
-	}
-	if h.inline {
-		return c.answer(req, c.s.handle(h, req))
+func (c *conn) dispatch(req *request, seen *tally) error {
+	h := c.s.handlers.get(req.cmd.Code)
+	if h == nil || h.inline {
+		var rep reply
+		if h != nil {
+			rep = c.s.handle(h, req)
+		} else {
+			rep = unsupported(req.cmd.Code)
+		}
+		seen.add(c.s, req, rep.code)
+		return c.answer(req, rep)
 	}
 	select {
 	case c.slots <- struct{}{}:
@@ -170,17 +178,17 @@ func (c *conn) dispatch(req *request) error {
 	go func() {
 		defer c.wg.Done()
 		defer func() { <-c.slots }()
-		if c.answer(&own, c.s.handle(h, &own)) == nil {
+		rep := c.s.handle(h, &own)
+		if c.answer(&own, rep) == nil {
 			c.flush()
 		}
+		c.s.o.Observer.Requests(own.cmd.Code, rep.code, 1, c.s.o.Now().Sub(own.arrived))
 	}()
 	return nil
 }
 
 // answer gathers a reply. Oneway requests get none, whatever happened.
 func (c *conn) answer(req *request, rep reply) error {
-	req.answered = c.s.o.Now()
-	c.s.o.Observer.Request(req.cmd.Code, rep.code, req.answered.Sub(req.arrived))
 	if req.cmd.IsOneway() {
 		return nil
 	}
@@ -200,6 +208,28 @@ func (c *conn) flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.flushLocked()
+}
+
+// tally counts the requests of one batch.
+type tally struct {
+	code, result remoting.Code
+	n            int
+}
+
+// add counts a request. One kind at a time is enough: clients ask for routes.
+func (t *tally) add(s *Server, req *request, result remoting.Code) {
+	if t.n > 0 && (t.code != req.cmd.Code || t.result != result) {
+		t.report(s, req.arrived)
+	}
+	t.code, t.result = req.cmd.Code, result
+	t.n++
+}
+
+func (t *tally) report(s *Server, arrived time.Time) {
+	if t.n > 0 {
+		s.o.Observer.Requests(t.code, t.result, t.n, s.o.Now().Sub(arrived))
+		t.n = 0
+	}
 }
 
 // flushLocked writes the gathered answers. A peer that does not take them in

@@ -2,6 +2,8 @@ package nameserver
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"signpost/core"
@@ -54,6 +56,25 @@ type KeyValues interface {
 }
 
 var _ Registry = (*core.Registry)(nil)
+
+// handlers finds a handler by its code.
+type handlers []*handler
+
+func newHandlers(table map[remoting.Code]handler) handlers {
+	h := make(handlers, slices.Max(slices.Collect(maps.Keys(table)))+1)
+	for code, one := range table {
+		h[code] = &one
+	}
+	return h
+}
+
+// get returns nil for a code that nobody handles.
+func (h handlers) get(code remoting.Code) *handler {
+	if code < 0 || int(code) >= len(h) {
+		return nil
+	}
+	return h[code]
+}
 
 // handlerTable is which handler answers which request code.
 func (s *Server) handlerTable() map[remoting.Code]handler {

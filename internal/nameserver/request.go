@@ -15,10 +15,9 @@ import (
 
 // request is one frame on its way through a handler.
 type request struct {
-	conn     *conn
-	cmd      remoting.Command
-	arrived  time.Time
-	answered time.Time // set by answer
+	conn    *conn
+	cmd     remoting.Command
+	arrived time.Time
 }
 
 // field returns a parameter, "" if it is absent: a missing field is no error
@@ -61,7 +60,7 @@ type handler struct {
 }
 
 // handle runs a handler under its deadline and turns its error into an answer.
-func (s *Server) handle(h handler, req *request) (rep reply) {
+func (s *Server) handle(h *handler, req *request) (rep reply) {
 	if s.draining.Load() && s.o.Switches().GoAway && req.cmd.Version > remoting.V5_3_1 {
 		return reply{code: remoting.GoAway, remark: "please go away"}
 	}
@@ -81,7 +80,7 @@ func (s *Server) handle(h handler, req *request) (rep reply) {
 	return rep
 }
 
-func (s *Server) call(ctx context.Context, h handler, req *request) (rep reply, err error) {
+func (s *Server) call(ctx context.Context, h *handler, req *request) (rep reply, err error) {
 	defer s.recovered(req.cmd.Code, &err)
 	return h.serve(ctx, req)
 }

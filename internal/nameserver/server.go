@@ -83,7 +83,9 @@ var ErrNotPermitted = errors.New("not permitted")
 // Observer counts what happens, for metrics. Its methods are called on hot
 // paths and must not block.
 type Observer interface {
-	Request(code, result remoting.Code, took time.Duration)
+	// Requests tells that n requests of a code were answered with a result,
+	// each within that time of its arrival.
+	Requests(code, result remoting.Code, n int, took time.Duration)
 	ConnectionOpened()
 	ConnectionClosed()
 	Refused(reason string)
@@ -92,7 +94,7 @@ type Observer interface {
 // Server is the TCP front of one NameServer.
 type Server struct {
 	o        Options
-	handlers map[remoting.Code]handler
+	handlers handlers
 	owners   owners
 	notifier *notifier
 
@@ -109,7 +111,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{o: o, conns: map[*conn]struct{}{}}
 	s.base, s.cancel = context.WithCancel(context.Background())
-	s.handlers = s.handlerTable()
+	s.handlers = newHandlers(s.handlerTable())
 	s.owners.by = map[brokerKey]*conn{}
 	s.notifier = newNotifier(s)
 	return s

@@ -25,7 +25,7 @@ const patience = 10 * time.Second
 
 // fixture is a server on a free port over an empty memory store.
 type fixture struct {
-	t        *testing.T
+	t        testing.TB
 	addr     string
 	server   *nameserver.Server
 	registry *core.Registry
@@ -42,10 +42,10 @@ type counts struct {
 	open    int
 }
 
-func (c *counts) Request(_, result remoting.Code, _ time.Duration) {
+func (c *counts) Requests(_, result remoting.Code, n int, _ time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.results[result]++
+	c.results[result] += n
 }
 func (c *counts) ConnectionOpened() { c.mu.Lock(); c.open++; c.mu.Unlock() }
 func (c *counts) ConnectionClosed() { c.mu.Lock(); c.open--; c.mu.Unlock() }
@@ -74,7 +74,7 @@ func testLimits() nameserver.Limits {
 	}
 }
 
-func start(t *testing.T, change func(*nameserver.Options)) *fixture {
+func start(t testing.TB, change func(*nameserver.Options)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, observer: &counts{refused: map[string]int{}, results: map[remoting.Code]int{}}}
 	f.switches.Store(&nameserver.Switches{TopicList: true, AllTopicList: true, OrderToBroker: true})
@@ -116,7 +116,7 @@ func start(t *testing.T, change func(*nameserver.Options)) *fixture {
 
 // client is one connection that sends and receives frames.
 type client struct {
-	t *testing.T
+	t testing.TB
 	c net.Conn
 	r *remoting.Reader
 }

@@ -244,6 +244,9 @@ func decodeHeader(enc Encoding, s string, c *Command) error {
 	if enc == EncodingBinary {
 		return decodeBinary(s, c, spare)
 	}
+	if decodeUsualJSON(s, c, spare) {
+		return nil
+	}
 	return decodeJSON(s, c, spare)
 }
 
