@@ -26,6 +26,9 @@ import (
 // errMissed: a target is missed and -strict says that this is a failure.
 var errMissed = errors.New("targets missed")
 
+// resultsDir is where the record is kept.
+const resultsDir = "bench/results"
+
 // javaVersion is the release that is measured.
 const javaVersion = "5.3.3"
 
@@ -49,7 +52,7 @@ type settings struct {
 
 func (s *settings) common(f *flag.FlagSet) {
 	f.StringVar(&s.only, "only", strings.Join(measure.Parts, ","), "the parts to measure")
-	f.BoolVar(&s.quick, "quick", false, "a quarter of the time and one round: for trying out, not for the record")
+	f.BoolVar(&s.quick, "quick", false, "one round, and a quarter of the time: for trying out, not for the record")
 	f.IntVar(&s.loadCore, "load-core", 1, "the core of the load")
 	f.IntVar(&s.nice, "nice", 0, "niceness of the load and the servers: below 0 keeps other programs away, and needs root")
 	f.IntVar(&s.options.Rounds, "rounds", 3, "how often each server has its turn")
@@ -74,8 +77,7 @@ func (s *settings) parse(f *flag.FlagSet, args []string) error {
 	if s.quick {
 		s.options.Rounds, s.options.FleetRounds = 1, 1
 		s.options.Time /= 4
-		s.options.Warmup /= 4
-		s.late /= 4
+		s.late = 0
 	}
 	return nil
 }
@@ -90,7 +92,7 @@ func runServers(ctx context.Context, log *slog.Logger, args []string) error {
 	f.BoolVar(&s.canned, "canned", true, "measure the canned server")
 	f.StringVar(&s.namesrv, "namesrv", "bin/namesrv", "this project's NameServer")
 	f.StringVar(&s.peer, "peer", "e2e/peers/peer.sh", "the script that starts the Java NameServer")
-	f.StringVar(&s.out, "out", "", "write latest.md and latest.json into this folder")
+	f.StringVar(&s.out, "out", "", "write latest.md and latest.json into this folder (default "+resultsDir+" if nothing is left out)")
 	f.StringVar(&s.date, "date", time.Now().Format(time.DateOnly), "the date of the record")
 	f.IntVar(&s.serverCore, "server-core", 0, "the core of the servers")
 	f.IntVar(&s.options.FleetRounds, "fleet-rounds", 2, "how often memory and p99 are measured")
@@ -123,8 +125,8 @@ func runServers(ctx context.Context, log *slog.Logger, args []string) error {
 	}
 	m := report.Measurement{Date: date, Facts: facts(ctx, s), Rows: measure.Rows, Values: values}
 	fmt.Print(m.Markdown())
-	if s.out != "" {
-		if err := m.Write(s.out); err != nil {
+	if out := s.record(); out != "" {
+		if err := m.Write(out); err != nil {
 			return err
 		}
 	}
@@ -132,6 +134,16 @@ func runServers(ctx context.Context, log *slog.Logger, args []string) error {
 		return fmt.Errorf("%w: %s", errMissed, strings.Join(missed, "; "))
 	}
 	return nil
+}
+
+// record is the folder to write the measurement into, or empty. A measurement
+// that leaves something out does not replace a whole one unasked.
+func (s *settings) record() string {
+	whole := s.java && s.ours && s.canned && !s.quick && s.only == strings.Join(measure.Parts, ",")
+	if s.out == "" && whole {
+		return resultsDir
+	}
+	return s.out
 }
 
 // subjects are the servers that were asked for.
