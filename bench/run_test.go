@@ -20,7 +20,8 @@ func parsed(args ...string) (settings, error) {
 	s.common(f)
 	f.StringVar(&s.out, "out", "", "")
 	f.BoolVar(&s.java, "java", true, "")
-	return s, s.parse(f, args)
+	err := s.parse(f, args)
+	return s, err
 }
 
 func TestParse(t *testing.T) {
