@@ -32,10 +32,14 @@ func (r *Registry) Register(ctx context.Context, now time.Time, reg Registration
 		if err == nil && g.unsettled() {
 			err = r.settleNamed(ctx, reg.Broker)
 		}
+		var heard bool
 		if err == nil {
-			return r.registered(ctx, now, g, reg.ID, 0)
+			heard, err = r.heard(ctx, now, g, reg)
 		}
-		if !errors.Is(err, ErrChanged) {
+		switch {
+		case err == nil && heard:
+			return r.registered(ctx, now, g, reg.ID, 0)
+		case err != nil && !errors.Is(err, ErrChanged):
 			return Registered{}, fmt.Errorf("renew %s: %w", reg.Broker, err)
 		}
 	}
@@ -122,6 +126,22 @@ func (r *Registry) registerContent(ctx context.Context, now time.Time, reg Regis
 	return Registered{}, fmt.Errorf("register %s: %w", reg.Broker, ErrConflict)
 }
 
+// heard says whether a registration that says nothing new has been taken in as
+// what it is now: not if it is the slave that has become the lowest because
+// those before it have lapsed, and nobody has noticed yet.
+func (r *Registry) heard(ctx context.Context, now time.Time, g Group, reg Registration) (bool, error) {
+	first, ok := g.First()
+	if !ok || first.ID >= reg.ID || reg.ID == MasterID || reg.ActingMaster == ActingMasterUnknown {
+		return true, nil
+	}
+	head, err := r.store.Head(ctx, r.view.revision())
+	if err != nil {
+		return false, fmt.Errorf("read sessions: %w", err)
+	}
+	lowest, ok := g.Live(head.Sessions, now).First()
+	return !ok || lowest.ID != reg.ID, nil
+}
+
 // registered tells a slave where its master is.
 func (r *Registry) registered(ctx context.Context, now time.Time, g Group, id int64, rev Revision) (Registered, error) {
 	answer := Registered{Revision: rev}
@@ -200,8 +220,7 @@ func (t *transition) register(reg Registration, content Content, rules Rules) (r
 	if i := t.group.indexOfAddr(reg.Addr); i >= 0 {
 		prior, here = t.group.Replicas[i], true
 		if prior.ID != reg.ID {
-			t.group.Replicas = slices.Delete(t.group.Replicas, i, i+1)
-			t.replicas = true
+			t.cut(i)
 		}
 	}
 	holder := t.group.indexOf(reg.ID)

@@ -92,6 +92,33 @@ func (b broker) mapped(topic string, epoch int64) broker {
 	return b
 }
 
+// Step 9: a slave's topics count from when it is the lowest, though it says
+// nothing new.
+func TestTheNextSlaveIsHeardInFull(t *testing.T) {
+	master, slave := a("b1", 0, "a", "U", "V").acting(), a("b1", 1, "b", "T", "U").acting()
+	for name, leave := range map[string]func(*world){
+		"unregistered":      func(w *world) { w.unregister(master) },
+		"connection closed": func(w *world) { w.drop(master) },
+		"lapsed":            func(w *world) { w.step(100 * time.Second); w.register(slave); w.step(21 * time.Second) },
+		"evicted":           func(w *world) { w.step(100 * time.Second); w.register(slave); w.step(21 * time.Second); w.sweep() },
+		"demoted":           func(w *world) { w.register(a("b1", 2, "a", "U", "V").acting()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.register(master, slave)
+			w.routes("T", "none")
+			w.step(time.Second)
+			leave(w)
+			w.routes("T", "none")
+			w.step(time.Second)
+			w.register(slave)
+			if got := w.route("T"); !strings.HasSuffix(got, " 8/8/4 acting") {
+				t.Fatal("the slave stands in for its master, and its topic has the route", got)
+			}
+		})
+	}
+}
+
 // Step 17: a slave is told where its living master is.
 func TestRegistrationTellsTheMaster(t *testing.T) {
 	w := newWorld(t)

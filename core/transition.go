@@ -53,8 +53,7 @@ func (t *transition) remove(r Replica, kind EventKind) {
 	if i < 0 {
 		return
 	}
-	t.group.Replicas = slices.Delete(t.group.Replicas, i, i+1)
-	t.replicas = true
+	t.cut(i)
 	t.event(kind, r)
 	if i == 0 && t.offline == "" {
 		t.offline = r.Addr
@@ -64,6 +63,17 @@ func (t *transition) remove(r Replica, kind EventKind) {
 		t.group.Gone = t.now
 		t.group.Override = NoOverride
 		t.group.Refused = ""
+	}
+}
+
+// cut takes out the replica at index i. Who is the lowest then is heard in full
+// with its next registration, though it says nothing new: as a slave's, its
+// topics did not count before.
+func (t *transition) cut(i int) {
+	t.group.Replicas = slices.Delete(t.group.Replicas, i, i+1)
+	t.replicas = true
+	if i == 0 && len(t.group.Replicas) > 0 {
+		t.group.Replicas[0].Digest = 0
 	}
 }
 
