@@ -1,0 +1,150 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"signpost/core"
+)
+
+// What a batch says of a topic.
+const (
+	routeChanged   = "changed"
+	routeUnchanged = "unchanged" // the asker's ETag holds
+	routeAbsent    = "absent"    // no live broker has it
+	routeLater     = "later"     // the answer is full: ask again
+)
+
+type routesReply struct {
+	Revision uint64       `json:"revision"`
+	Routes   []routeReply `json:"routes"` // in the order of the request
+}
+
+type routeReply struct {
+	Topic    string          `json:"topic"`
+	Status   string          `json:"status"`
+	ETag     string          `json:"etag,omitempty"`
+	ValidFor int64           `json:"validForMillis"`
+	Route    json.RawMessage `json:"route,omitempty"`
+}
+
+// getRoutes answers POST /v1/read/routes: many routes at once, of which only
+// those come back that are not what the asker has. All are at the one revision
+// that the answer names, or newer.
+func (s *Server) getRoutes(ctx context.Context, req *request) (answer, error) {
+	body, err := s.readBody(req)
+	if err != nil {
+		return answer{}, err
+	}
+	q, err := readRoutesQuery(body, s.o.Limits.Batch)
+	if err != nil {
+		return answer{}, err
+	}
+	revision, err := s.readRevision(ctx, q.revision, q.consistent)
+	if err != nil {
+		return answer{}, err
+	}
+	now := s.o.Now()
+	reply := routesReply{Revision: uint64(revision), Routes: make([]routeReply, len(q.topics))}
+	err = each(ctx, len(q.topics), func(ctx context.Context, i int) error {
+		var err error
+		reply.Routes[i], err = s.routeReply(ctx, now, q.topics[i], q.zone)
+		return err
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	least := reply.cut(s.o.Limits.Answer)
+	a, err := jsonAnswer(reply)
+	return a.at(revision, least), err
+}
+
+func (s *Server) routeReply(ctx context.Context, now time.Time, asked knownRoute, zone string) (routeReply, error) {
+	reply := routeReply{Topic: asked.topic}
+	route, err := s.o.Read.Route(ctx, now, asked.topic)
+	switch {
+	case errors.Is(err, core.ErrNoTopic):
+		reply.Status, reply.ValidFor = routeAbsent, absentFor.Milliseconds()
+		return reply, nil
+	case err != nil:
+		return reply, err
+	}
+	a := routeAnswer(route, zone)
+	reply.ETag, reply.ValidFor = a.etag, validFor(now, route.ValidUntil()).Milliseconds()
+	if reply.Status = routeUnchanged; a.etag != asked.etag {
+		reply.Status, reply.Route = routeChanged, a.body
+	}
+	return reply, nil
+}
+
+// cut leaves the routes beyond so many bytes for later, the first one never,
+// and returns for how long all the others may be kept.
+func (r *routesReply) cut(most int) time.Duration {
+	least, size, sent := validAtMost, 0, false
+	for i := range r.Routes {
+		reply := &r.Routes[i]
+		if size += len(reply.Route); sent && len(reply.Route) > 0 && size > most {
+			*reply = routeReply{Topic: reply.Topic, Status: routeLater}
+			continue
+		}
+		sent = sent || len(reply.Route) > 0
+		least = min(least, time.Duration(reply.ValidFor)*time.Millisecond)
+	}
+	return least
+}
+
+// routesQuery is what a batch asks.
+type routesQuery struct {
+	revision   core.Revision
+	zone       string
+	consistent bool
+	topics     []knownRoute
+}
+
+// knownRoute is a topic with the ETag of what the asker has of it.
+type knownRoute struct{ topic, etag string }
+
+func readRoutesQuery(body []byte, most int) (q routesQuery, err error) {
+	var revision int64
+	err = readObject(body, "", members{
+		"revision":   integer(&revision, 0),
+		"zone":       name(&q.zone),
+		"consistent": flag(&q.consistent),
+		"topics": func(value []byte) error {
+			q.topics = []knownRoute{}
+			return readList(value, "topics", most, func(i int, value []byte) error {
+				k := knownRoute{}
+				path := fmt.Sprintf("topics[%d]", i)
+				err := readObject(value, path, members{"topic": name(&k.topic), "etag": etag(&k.etag)})
+				if err == nil {
+					err = present(path, "topic", k.topic)
+				}
+				q.topics = append(q.topics, k)
+				return err
+			})
+		},
+	})
+	q.revision = core.Revision(revision)
+	if err == nil && q.topics == nil {
+		err = present("", "topics", "")
+	}
+	return q, err
+}
+
+// etag reads an ETag without its quotes.
+func etag(dst *string) func([]byte) error {
+	return func(value []byte) error {
+		if err := readString(value, dst); err != nil {
+			return err
+		}
+		hex := func(c byte) bool { return c-'0' <= 9 || c-'a' <= 'f'-'a' }
+		if len(*dst) > maxToken || slices.ContainsFunc([]byte(*dst), func(c byte) bool { return !hex(c) }) {
+			return errors.New("is no ETag of this API: they are hex")
+		}
+		return nil
+	}
+}
