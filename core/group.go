@@ -69,6 +69,12 @@ type Replica struct {
 	Leases     []Lease   // sorted by Session
 }
 
+// contributesAsLowest says whether the replica is a slave whose topics count
+// while it is the lowest (Java: isPrimeSlave).
+func (r Replica) contributesAsLowest() bool {
+	return r.ID != MasterID && r.ActingMaster != ActingMasterUnknown
+}
+
 // ActingMaster is a broker's word on slaves acting as master: a broker before
 // 5.0 says nothing of it.
 type ActingMaster uint8

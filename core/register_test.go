@@ -119,6 +119,23 @@ func TestTheNextSlaveIsHeardInFull(t *testing.T) {
 	}
 }
 
+// A master's topics always count, whoever lapses below it and whoever notices.
+func TestAMasterIsNotHeardAgainForWhoLapsedBelowIt(t *testing.T) {
+	master, below := a("b1", 0, "a", "T", "U"), a("b1", -1, "b").acting().change(func(b *broker) { b.Timeout = time.Second })
+	below = below.with(core.Topic{Name: "T", Queues: core.Queues{Read: 1, Write: 1, Perm: 6}})
+	below = below.with(core.Topic{Name: "V"})
+	for _, sweep := range []bool{false, true} {
+		w := newWorld(t)
+		w.register(master, below)
+		w.step(2 * time.Second)
+		if sweep {
+			w.sweep()
+		}
+		w.register(master)
+		w.routes("T", "b1@c1{0=a} 1/1/6")
+	}
+}
+
 // Step 17: a slave is told where its living master is.
 func TestRegistrationTellsTheMaster(t *testing.T) {
 	w := newWorld(t)

@@ -66,13 +66,13 @@ func (t *transition) remove(r Replica, kind EventKind) {
 	}
 }
 
-// cut takes out the replica at index i. Who is the lowest then is heard in full
-// with its next registration, though it says nothing new: as a slave's, its
+// cut takes out the replica at index i. A slave that is the lowest then is
+// heard in full with its next registration, though it says nothing new: its
 // topics did not count before.
 func (t *transition) cut(i int) {
 	t.group.Replicas = slices.Delete(t.group.Replicas, i, i+1)
 	t.replicas = true
-	if i == 0 && len(t.group.Replicas) > 0 {
+	if first, ok := t.group.First(); ok && i == 0 && first.contributesAsLowest() {
 		t.group.Replicas[0].Digest = 0
 	}
 }

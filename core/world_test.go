@@ -9,8 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"signpost/core"
 	"signpost/internal/memory"
@@ -22,7 +23,7 @@ var epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 // everything that the registry tells.
 type world struct {
 	*core.Registry
-	t       testing.TB
+	t       rapid.TB
 	ctx     context.Context
 	store   core.Store
 	sink    *sink
@@ -30,9 +31,9 @@ type world struct {
 	notices []core.MinBrokerChange
 }
 
-func newWorld(t testing.TB) *world { return newWorldOver(t, memory.New()) }
+func newWorld(t rapid.TB) *world { return newWorldOver(t, memory.New()) }
 
-func newWorldOver(t testing.TB, store core.Store) *world {
+func newWorldOver(t rapid.TB, store core.Store) *world {
 	w := &world{t: t, ctx: context.Background(), store: store, sink: &sink{}, now: epoch}
 	w.Registry = core.New(store, core.Options{
 		Sink:        w.sink,
