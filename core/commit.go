@@ -184,14 +184,17 @@ func (w *topicWriter) write(ctx context.Context, r *Registry, t *transition, wri
 func (w *topicWriter) giveUp(ctx context.Context, r *Registry, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
-	g, err := r.store.Group(ctx, name)
-	if err != nil || g.Writer.ID != w.id {
-		return
+	for range maxAttempts {
+		g, err := r.store.Group(ctx, name)
+		if err != nil || g.Writer.ID != w.id {
+			return
+		}
+		g = g.Clone()
+		g.Writer.Until = time.Time{}
+		if _, err = r.store.PutGroup(ctx, g); !errors.Is(err, ErrConflict) {
+			return // if this fails as well, the token ends by itself
+		}
 	}
-	g = g.Clone()
-	g.Writer.Until = time.Time{}
-	// If this fails as well, the token ends by itself.
-	_, _ = r.store.PutGroup(ctx, g)
 }
 
 // union returns what is in either of two sorted lists without repetition.

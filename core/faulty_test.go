@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -19,7 +20,8 @@ type faulty struct {
 	calls map[string]int
 	hooks map[string][]hook
 	dead  bool
-	count int // calls that write
+	yield bool // before and after each call
+	count int  // calls that write
 	fault func(n int, name string) (before, after error)
 }
 
@@ -82,6 +84,10 @@ func (f *faulty) enter(name string, writes bool) (before, after error) {
 // call makes one call of the store with whatever fault is due.
 func call[R any](f *faulty, name string, writes bool, do func() (R, error)) (R, error) {
 	var zero R
+	if f.yield {
+		runtime.Gosched()
+		defer runtime.Gosched()
+	}
 	before, after := f.enter(name, writes)
 	if before != nil {
 		return zero, before
