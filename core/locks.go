@@ -33,6 +33,12 @@ func (l *nameLocks) lock(ctx context.Context, name string) (unlock func(), err e
 	select {
 	case n.wait <- struct{}{}:
 		return func() { <-n.wait; l.release(name, n) }, nil
+	default:
+	}
+	defer Waiting(ctx)()
+	select {
+	case n.wait <- struct{}{}:
+		return func() { <-n.wait; l.release(name, n) }, nil
 	case <-ctx.Done():
 		l.release(name, n)
 		return nil, context.Cause(ctx)

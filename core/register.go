@@ -25,23 +25,12 @@ func (r *Registry) Register(ctx context.Context, now time.Time, reg Registration
 	}
 	rules := r.Rules()
 	reg = reg.normal(rules)
-	if reg.Digest != 0 && reg.Session == "" {
-		g, err := r.store.Renew(ctx, now, Renewal{
-			Cluster: reg.Cluster, Broker: reg.Broker, ID: reg.ID, Addr: reg.Addr, Digest: reg.Digest, Said: saidAt(now, reg.Age),
-		})
-		if err == nil && g.unsettled() {
-			err = r.settleNamed(ctx, reg.Broker)
-		}
-		var heard bool
-		if err == nil {
-			heard, err = r.heard(ctx, now, g, reg)
-		}
-		switch {
-		case err == nil && heard:
-			return r.registered(ctx, now, g, reg.ID, 0)
-		case err != nil && !errors.Is(err, ErrChanged):
-			return Registered{}, fmt.Errorf("renew %s: %w", reg.Broker, err)
-		}
+	answer, g, renewed, err := r.renew(ctx, now, reg)
+	if err == nil && renewed && g.unsettled() {
+		err = r.settleNamed(ctx, reg.Broker)
+	}
+	if renewed || err != nil {
+		return answer, err
 	}
 	unlock, err := r.locks.lock(ctx, reg.Broker)
 	if err != nil {
@@ -49,6 +38,38 @@ func (r *Registry) Register(ctx context.Context, now time.Time, reg Registration
 	}
 	defer unlock()
 	return r.registerContent(ctx, now, reg, rules)
+}
+
+// Renew is the part of Register that needs no content, one write of the store:
+// an unchanged registration renews its lease. False says that it has to be
+// heard by Register.
+func (r *Registry) Renew(ctx context.Context, now time.Time, reg Registration) (Registered, bool, error) {
+	if err := reg.check(); err != nil {
+		return Registered{}, false, err
+	}
+	answer, g, renewed, err := r.renew(ctx, now, reg.normal(r.Rules()))
+	return answer, renewed && !g.unsettled(), err
+}
+
+func (r *Registry) renew(ctx context.Context, now time.Time, reg Registration) (Registered, Group, bool, error) {
+	if reg.Digest == 0 || reg.Session != "" {
+		return Registered{}, Group{}, false, nil
+	}
+	g, err := r.store.Renew(ctx, now, Renewal{
+		Cluster: reg.Cluster, Broker: reg.Broker, ID: reg.ID, Addr: reg.Addr, Digest: reg.Digest, Said: saidAt(now, reg.Age),
+	})
+	var heard bool
+	if err == nil {
+		heard, err = r.heard(ctx, now, g, reg)
+	}
+	if errors.Is(err, ErrChanged) || err == nil && !heard {
+		return Registered{}, Group{}, false, nil
+	}
+	if err != nil {
+		return Registered{}, Group{}, false, fmt.Errorf("renew %s: %w", reg.Broker, err)
+	}
+	answer, err := r.registered(ctx, now, g, reg.ID, 0)
+	return answer, g, err == nil, err
 }
 
 func (reg Registration) check() error {

@@ -166,6 +166,7 @@ func (a *app) serve(ctx context.Context) error {
 	background(a.sweep)
 	background(a.logKVPeriodically)
 	background(a.port.Run)
+	background(trimMemory)
 	a.ready.Store(true)
 	where := []any{"address", a.listener.Addr().String(), "after", time.Since(a.started).String()}
 	if a.httpLn != nil {

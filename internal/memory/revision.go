@@ -54,7 +54,10 @@ type ledger struct {
 func (s *Store) Raise(ctx context.Context, changes []core.Change) (core.Revision, error) {
 	raised, commit := s.stage(changes)
 	if commit != nil {
-		if err := commit.wait(ctx); err != nil {
+		resume := core.Waiting(ctx)
+		err := commit.wait(ctx)
+		resume()
+		if err != nil {
 			return 0, fmt.Errorf("raise the revision to %d: %w", raised, err)
 		}
 	}

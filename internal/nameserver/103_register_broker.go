@@ -26,9 +26,12 @@ import (
 // registrations that failed half way; here a failure is code 1, and the broker
 // tries again with its next.
 func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error) {
-	reg, err := s.registration(req)
-	if err != nil {
-		return reply{}, err
+	reg := req.registration
+	if reg.Content == nil {
+		var err error
+		if reg, err = s.registration(req); err != nil {
+			return reply{}, err
+		}
 	}
 	now := s.o.Now()
 	reg.Age = now.Sub(req.arrived)
@@ -40,7 +43,29 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error
 		return reply{}, err
 	}
 	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
-	rep := reply{ext: withHeader}
+	return s.registered(ctx, answer)
+}
+
+// renewBroker answers an unchanged registration, which is nearly every one, and
+// leaves all else to registerBroker.
+func (s *Server) renewBroker(req *request) (reply, bool) {
+	var err error
+	if req.registration, err = s.registration(req); err != nil {
+		req.registration.Content = nil
+		return reply{}, false
+	}
+	reg := &req.registration
+	answer, ok, err := s.o.Registry.Renew(s.base, req.arrived, *reg)
+	if err != nil || !ok {
+		return reply{}, false
+	}
+	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
+	rep, err := s.registered(s.base, answer)
+	return rep, err == nil
+}
+
+func (s *Server) registered(ctx context.Context, answer core.Registered) (rep reply, err error) {
+	rep.ext = withHeader
 	if answer.MasterAddr != "" {
 		rep.ext = remoting.Fields{{Key: "haServerAddr", Value: answer.HAAddr}, {Key: "masterAddr", Value: answer.MasterAddr}}
 	}
@@ -80,11 +105,12 @@ func (s *Server) registration(req *request) (core.Registration, error) {
 	if ok { // without an id the body is still judged first, as Java does
 		reg.Digest = digest(&req.cmd)
 	}
+	o := wire.Options{
+		Compressed: req.flag("compressed"), Version: req.cmd.Version,
+		MaxInflated: s.o.Limits.Inflated, MaxTopics: s.o.Limits.Topics,
+	}
 	reg.Content = func() (core.Content, error) {
-		c, err := wire.DecodeRegistration(body, wire.Options{
-			Compressed: req.flag("compressed"), Version: req.cmd.Version,
-			MaxInflated: s.o.Limits.Inflated, MaxTopics: s.o.Limits.Topics,
-		})
+		c, err := wire.DecodeRegistration(body, o)
 		if err == nil && !ok {
 			err = &core.FieldError{Field: "brokerId", Reason: "is missing or no number"}
 		}

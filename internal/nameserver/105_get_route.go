@@ -54,6 +54,7 @@ func (s *Server) getRoute(ctx context.Context, req *request) (reply, error) {
 // beside one. Java 5.x then answers every code as if it were 105; here it is
 // 105 only.
 func (s *Server) productRoute(ctx context.Context, topic string) (*core.Route, error) {
+	defer core.Waiting(ctx)()
 	route, err := s.o.Product.Route(ctx, topic)
 	if err != nil && !errors.Is(err, core.ErrNoTopic) {
 		s.o.Log.Warn("product environment not asked", "topic", topic, "error", err)

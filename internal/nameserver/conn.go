@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"signpost/core"
 	"signpost/internal/remoting"
 )
 
@@ -110,6 +111,8 @@ func (c *conn) loop(nc net.Conn) error {
 		if err := c.dispatch(&req, &seen); err != nil {
 			return err
 		}
+		// An idle connection holds nothing.
+		req.cmd.Body, req.registration = nil, core.Registration{}
 	}
 }
 
@@ -161,6 +164,13 @@ func (c *conn) dispatch(req *request, seen *tally) error {
 		}
 		seen.add(c.s, req, rep.code)
 		return c.answer(req, rep)
+	}
+	if h.quick != nil {
+		if rep, ok := h.quick(req); ok && !c.s.draining.Load() {
+			seen.add(c.s, req, rep.code)
+			remoting.Reuse(req.cmd.Body)
+			return c.answer(req, rep)
+		}
 	}
 	select {
 	case c.slots <- struct{}{}:

@@ -22,7 +22,11 @@ type owners struct {
 func (o *owners) claim(k brokerKey, c *conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if was := o.by[k]; was != nil {
+	was := o.by[k]
+	if was == c {
+		return
+	}
+	if was != nil {
 		delete(was.brokers, k)
 	}
 	if c.brokers == nil {

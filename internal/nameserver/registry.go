@@ -23,6 +23,7 @@ type Registry interface {
 // Registrar takes what brokers say of themselves.
 type Registrar interface {
 	Register(ctx context.Context, now time.Time, r core.Registration) (core.Registered, error)
+	Renew(ctx context.Context, now time.Time, r core.Registration) (core.Registered, bool, error)
 	Beat(ctx context.Context, now time.Time, b core.Beat) (core.BeatAnswer, error)
 	Unregister(ctx context.Context, now time.Time, d core.Departure) error
 	DataVersion(ctx context.Context, now time.Time, cluster, broker, addr string) (core.DataVersion, error)
@@ -57,6 +58,14 @@ type KeyValues interface {
 
 var _ Registry = (*core.Registry)(nil)
 
+// quick is f where it does not wait.
+func quick(local bool, f func(*request) (reply, bool)) func(*request) (reply, bool) {
+	if local {
+		return f
+	}
+	return nil
+}
+
 // handlers finds a handler by its code.
 type handlers []*handler
 
@@ -83,7 +92,7 @@ func (s *Server) handlerTable() map[remoting.Code]handler {
 		remoting.PutKVConfig:                      {serve: s.putKV},
 		remoting.GetKVConfig:                      {serve: s.getKV, inline: local, header: true},
 		remoting.DeleteKVConfig:                   {serve: s.deleteKV},
-		remoting.RegisterBroker:                   {serve: s.registerBroker, header: true},
+		remoting.RegisterBroker:                   {serve: s.registerBroker, quick: quick(local, s.renewBroker), header: true},
 		remoting.UnregisterBroker:                 {serve: s.unregisterBroker},
 		remoting.GetRouteInfoByTopic:              {serve: s.getRoute, inline: local && s.o.Product == nil},
 		remoting.GetBrokerClusterInfo:             {serve: s.getClusterInfo},

@@ -18,6 +18,8 @@ type request struct {
 	conn    *conn
 	cmd     remoting.Command
 	arrived time.Time
+
+	registration core.Registration // what quick has read of code 103
 }
 
 // field returns a parameter, "" if it is absent: a missing field is no error
@@ -54,6 +56,9 @@ type handler struct {
 	serve func(context.Context, *request) (reply, error)
 	// inline handlers never wait, and run in the connection's loop.
 	inline bool
+	// quick, if set, is tried in the loop first. It never waits; false says
+	// that serve has to be called.
+	quick func(*request) (reply, bool)
 	// header says that the answers to this code carry a response header, its
 	// handled errors included.
 	header bool
@@ -64,13 +69,12 @@ func (s *Server) handle(h *handler, req *request) (rep reply) {
 	if s.draining.Load() && s.o.Switches().GoAway && req.cmd.Version > remoting.V5_3_1 {
 		return reply{code: remoting.GoAway, remark: "please go away"}
 	}
-	ctx := s.base
-	if !h.inline {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.o.Limits.Handler)
-		defer cancel()
+	var err error
+	if h.inline {
+		rep, err = s.call(s.base, h, req)
+	} else {
+		rep, err = s.callBeside(h, req)
 	}
-	rep, err := s.call(ctx, h, req)
 	if err != nil {
 		rep = s.failure(req, err)
 		if h.header {
@@ -79,6 +83,25 @@ func (s *Server) handle(h *handler, req *request) (rep reply) {
 	}
 	return rep
 }
+
+// callBeside calls a handler that may wait, under its deadline and, where calls
+// cost this process and nobody else, in its turn.
+func (s *Server) callBeside(h *handler, req *request) (reply, error) {
+	ctx, cancel := context.WithTimeout(s.base, s.o.Limits.Handler)
+	defer cancel()
+	if s.gate != nil {
+		turn := s.gate.turn(ctx)
+		if !turn.held {
+			return reply{}, errBusy
+		}
+		defer turn.end()
+		ctx = core.WithWaiting(ctx, turn.wait)
+	}
+	return s.call(ctx, h, req)
+}
+
+// errBusy is worded as by Java, whose clients know it as flow control.
+var errBusy = &codedError{code: remoting.SystemBusy, text: "[OVERLOAD]system busy, start flow control for a while"}
 
 func (s *Server) call(ctx context.Context, h *handler, req *request) (rep reply, err error) {
 	defer s.recovered(req.cmd.Code, &err)

@@ -97,6 +97,7 @@ type Server struct {
 	handlers handlers
 	owners   owners
 	notifier *notifier
+	gate     gate
 
 	base     context.Context
 	cancel   context.CancelFunc
@@ -114,6 +115,9 @@ func New(o Options) *Server {
 	s.handlers = newHandlers(s.handlerTable())
 	s.owners.by = map[brokerKey]*conn{}
 	s.notifier = newNotifier(s)
+	if o.Local {
+		s.gate = newGate()
+	}
 	return s
 }
 

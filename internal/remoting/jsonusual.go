@@ -59,22 +59,25 @@ func (u *usual) literal(want string) {
 	}
 }
 
-// int32 reads an integer of at most nine digits, as Java writes one.
+// int32 reads an integer.
 func (u *usual) int32() int32 {
-	s, sign := u.s, int32(1)
+	s, negative := u.s, false
 	if len(s) > 0 && s[0] == '-' {
-		s, sign = s[1:], -1
+		s, negative = s[1:], true
 	}
-	i, n := 0, int32(0)
+	i, n := 0, int64(0)
 	for i < len(s) && i < 10 && s[i]-'0' <= 9 {
-		n = n*10 + int32(s[i]-'0')
+		n = n*10 + int64(s[i]-'0')
 		i++
 	}
-	if i == 0 || i == 10 {
+	u.s = s[i:]
+	if negative {
+		n = -n
+	}
+	if i == 0 || int64(int32(n)) != n {
 		u.unusual = true
 	}
-	u.s = s[i:]
-	return sign * n
+	return int32(n)
 }
 
 // text reads the rest of a string and its closing quote.

@@ -24,11 +24,12 @@ func agree(t *testing.T, s string) bool {
 
 func TestUsualHeadersAreReadAsAllAre(t *testing.T) {
 	for s, taken := range map[string]bool{
-		`{"code":105,"extFields":{"topic":"a b"},"flag":0,"language":"JAVA","opaque":-17,"serializeTypeCurrentRPC":"JSON","version":479}`:      true,
-		`{"code":106,"flag":2,"language":"GO","opaque":1,"serializeTypeCurrentRPC":"JSON","version":0}`:                                        true,
-		`{"code":106,"extFields":{},"flag":0,"language":"x","opaque":1,"serializeTypeCurrentRPC":"JSON","version":1}`:                          true,
-		`{"code":1,"extFields":{"a":"1","a":"2","b":""},"flag":0,"language":"JAVA","opaque":007,"serializeTypeCurrentRPC":"JSON","version":1}`: true,
+		`{"code":105,"extFields":{"topic":"a b"},"flag":0,"language":"JAVA","opaque":-2147483648,"serializeTypeCurrentRPC":"JSON","version":479}`: true,
+		`{"code":106,"flag":2,"language":"GO","opaque":1,"serializeTypeCurrentRPC":"JSON","version":0}`:                                           true,
+		`{"code":106,"extFields":{},"flag":0,"language":"x","opaque":1,"serializeTypeCurrentRPC":"JSON","version":1}`:                             true,
+		`{"code":1,"extFields":{"a":"1","a":"2","b":""},"flag":0,"language":"JAVA","opaque":007,"serializeTypeCurrentRPC":"JSON","version":1}`:    true,
 
+		`{"code":1,"flag":0,"language":"JAVA","opaque":12345678901,"serializeTypeCurrentRPC":"JSON","version":1}`:              false,
 		`{"code":1,"flag":0,"language":"JAVA","opaque":2147483648,"serializeTypeCurrentRPC":"JSON","version":1}`:               false,
 		`{"code":1,"extFields":{"a":"é"},"flag":0,"language":"JAVA","opaque":1,"serializeTypeCurrentRPC":"JSON","version":1}`:  false,
 		`{"code":1,"extFields":{"a":"\n"},"flag":0,"language":"JAVA","opaque":1,"serializeTypeCurrentRPC":"JSON","version":1}`: false,

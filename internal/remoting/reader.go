@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"sync"
 )
 
 // ReaderBuffer is the size of a Reader's buffer, which it keeps as long as it
@@ -138,7 +139,7 @@ func (r *Reader) header(n int) (string, error) {
 
 // read returns the next n bytes in new memory, which grows as they arrive.
 func (r *Reader) read(n int) ([]byte, error) {
-	b := make([]byte, min(n, growth))
+	b := spareBody(n)
 	for done := 0; ; {
 		m, err := io.ReadFull(r.br, b[done:])
 		if err != nil {
@@ -151,6 +152,25 @@ func (r *Reader) read(n int) ([]byte, error) {
 		copy(grown, b)
 		b = grown
 	}
+}
+
+// bodies holds memory for bodies that is not in use, at most growth each.
+var bodies sync.Pool // of *[]byte
+
+// Reuse gives the memory of a Body back. Nobody may look at it any more.
+func Reuse(body []byte) {
+	if 0 < cap(body) && cap(body) <= growth {
+		bodies.Put(&body)
+	}
+}
+
+// spareBody returns memory for the first part of n bytes.
+func spareBody(n int) []byte {
+	n = min(n, growth)
+	if b, ok := bodies.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n)
 }
 
 // readError wraps an error of the connection in the midst of a frame.
