@@ -15,7 +15,7 @@ var large = load.Fleet{Name: "svc", Brokers: 1000, TopicsPerBroker: 80, Topics: 
 
 const (
 	// heartbeats is how often every broker has registered when memory is
-	// read, and all topics were asked for.
+	// read, and then every topic was asked for when it is read again.
 	heartbeats = 3
 	// spread is the part of a broker's usual 30 s in which all brokers
 	// register once: a fleet six times as busy as a real one.
@@ -30,9 +30,9 @@ const (
 // fleets measures memory and p99.
 func (b *bench) fleets(ctx context.Context) error {
 	if b.options.wants(PartMemory) {
-		err := b.with(ctx, Small, func(*traffic, *load.Loop, []*load.Conn, []*load.Conn) error {
-			if err := b.memory(ctx, "memory-small"); err != nil || !b.Durable {
-				return err
+		err := b.with(ctx, Small, "memory-small", func(*traffic, *load.Loop, []*load.Conn, []*load.Conn) error {
+			if !b.Durable {
+				return nil
 			}
 			return b.restart(ctx)
 		})
@@ -40,12 +40,7 @@ func (b *bench) fleets(ctx context.Context) error {
 			return err
 		}
 	}
-	return b.with(ctx, large, func(t *traffic, loop *load.Loop, brokers, clients []*load.Conn) error {
-		if b.options.wants(PartMemory) {
-			if err := b.memory(ctx, "memory-large"); err != nil {
-				return err
-			}
-		}
+	return b.with(ctx, large, "memory-large", func(t *traffic, loop *load.Loop, brokers, clients []*load.Conn) error {
 		if b.options.wants(PartP99) {
 			return b.p99(ctx, t, loop, brokers, clients)
 		}
@@ -54,8 +49,8 @@ func (b *bench) fleets(ctx context.Context) error {
 }
 
 // with starts the server, lets the fleet register and every topic be asked
-// for, calls do, and stops the server.
-func (b *bench) with(ctx context.Context, fleet load.Fleet,
+// for, with the memory after both, calls do, and stops the server.
+func (b *bench) with(ctx context.Context, fleet load.Fleet, row string,
 	do func(t *traffic, loop *load.Loop, brokers, clients []*load.Conn) error) error {
 	return b.started(ctx, func() error {
 		t, err := newTraffic(fleet, false)
@@ -79,9 +74,17 @@ func (b *bench) with(ctx context.Context, fleet load.Fleet,
 			if _, err := loop.Run(ctx, onceTime, false, once(t.registrations(brokers, t.bodies))); err != nil {
 				return fmt.Errorf("register the fleet: %w", err)
 			}
+		}
+		if err := b.memory(ctx, row); err != nil {
+			return err
+		}
+		for range heartbeats {
 			if _, err := loop.Run(ctx, onceTime, false, t.everyRoute(clients)); err != nil {
 				return fmt.Errorf("ask for every topic: %w", err)
 			}
+		}
+		if err := b.memory(ctx, row+"-asked"); err != nil {
+			return err
 		}
 		return do(t, loop, brokers, clients)
 	})
@@ -89,17 +92,19 @@ func (b *bench) with(ctx context.Context, fleet load.Fleet,
 
 // memory reads the resident memory when the server has been left alone.
 func (b *bench) memory(ctx context.Context, row string) error {
+	if !b.options.wants(PartMemory) {
+		return nil
+	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-time.After(b.options.Settle):
 	}
-	rss, peak, err := b.process.Memory()
+	rss, _, err := b.process.Memory()
 	if err != nil {
 		return err
 	}
 	b.record(row, mb(rss))
-	b.record(row+"-peak", mb(peak))
 	return nil
 }
 

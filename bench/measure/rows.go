@@ -70,7 +70,7 @@ var Rows = []report.Row{
 	{Key: "single-late", Part: PartSingle, Unit: "/s", Name: "one connection, one in flight, of a process that is loaded for longer"},
 	{Key: "register-late", Part: PartRegister, Unit: "/s", Name: "unchanged registrations of a process that is loaded for longer"},
 	{Key: "others", Part: PartRoute, Unit: "%", Name: "meanwhile: use of all cores by other programs (100 % is one core; spoils what is measured)"},
-	{Key: "memory-small-peak", Part: PartMemory, Unit: "MB", Name: "highest resident memory, 100 brokers x 40 topics"},
-	{Key: "memory-large-peak", Part: PartMemory, Unit: "MB", Name: "highest resident memory, 1,000 brokers x 80 topics"},
+	{Key: "memory-small-asked", Part: PartMemory, Unit: "MB", Name: "resident memory, 100 brokers x 40 topics, after every topic was asked for"},
+	{Key: "memory-large-asked", Part: PartMemory, Unit: "MB", Name: "resident memory, 1,000 brokers x 80 topics, after every topic was asked for"},
 	{Key: "restart", Part: PartMemory, Unit: "ms", Name: "kill -9 and start to first right route, 100 brokers x 40 topics"},
 }
