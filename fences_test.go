@@ -49,6 +49,7 @@ var mayImport = map[string][]string{
 	"internal/config":     {},
 	"internal/wire":       {"core"},
 	"internal/memory":     {"core"},
+	"internal/dynamo":     {"core"},
 	"internal/tlsport":    {"internal/remoting", "internal/pkcs8"},
 	"internal/product":    {"core", "internal/wire", "internal/remoting"},
 	"internal/nameserver": {"core", "internal/wire", "internal/remoting"},
