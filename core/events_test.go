@@ -193,6 +193,44 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestWhatACrashLeftIsMadeGood lets a process store a group and end before it
+// has raised the revision. Whoever comes next raises it.
+func TestWhatACrashLeftIsMadeGood(t *testing.T) {
+	b := a("b1", 0, "a", "T", "U")
+	many := b
+	for i := range 150 { // more than an intent names
+		many = many.with(core.Topic{Name: fmt.Sprintf("many-%03d", i)})
+	}
+	wide := many.with(core.Topic{Name: "T"})
+	for name, next := range map[string]func(*world){
+		"registration":       func(w *world) { w.register(wide) },
+		"heartbeat":          func(w *world) { w.beat(b) },
+		"sweep":              func(w *world) { w.sweep() },
+		"slave":              func(w *world) { w.register(a("b1", 1, "b")) },
+		"operator":           func(w *world) { _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) },
+		"stranger's goodbye": func(w *world) { w.drop(a("b1", 7, "z")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newFaulty(memory.New())
+			dead, w := newWorldOver(t, store), newWorldOver(t, store.Store)
+			dead.register(b)
+			w.routes("T", aRoute)
+			store.die("Raise", 1, false)
+			if dead.registerErr(wide) == nil {
+				t.Fatal("no error")
+			}
+			next(w)
+			if got := w.route("T"); !strings.Contains(got, "0/0/0") {
+				t.Fatal("the cache still shows", got)
+			}
+			w.routes("many-149", w.route("T"))
+			if told := w.sink.told(); !strings.Contains(told, "TopicRouteChanged 151 T,") {
+				t.Fatal("told", told)
+			}
+		})
+	}
+}
+
 type fault string
 
 const (

@@ -26,10 +26,10 @@ type faulty struct {
 }
 
 type hook struct {
-	n  int
-	do func()
-	// die: the process ends here, before the call or after it
-	die, after bool
+	n     int
+	do    func()
+	die   bool // the process ends here
+	after bool // the call, not before it
 }
 
 func newFaulty(s core.Store) *faulty {
@@ -41,34 +41,46 @@ func (f *faulty) before(name string, n int, do func()) {
 	f.hooks[name] = append(f.hooks[name], hook{n: f.calls[name] + n, do: do})
 }
 
+// after has do run after the n-th call of that name from now on.
+func (f *faulty) after(name string, n int, do func()) {
+	f.hooks[name] = append(f.hooks[name], hook{n: f.calls[name] + n, do: do, after: true})
+}
+
 // die lets the process end at the n-th call of that name from now on: every
 // call from then on fails.
 func (f *faulty) die(name string, n int, after bool) {
 	f.hooks[name] = append(f.hooks[name], hook{n: f.calls[name] + n, die: true, after: after})
 }
 
-// enter is called before each call; its results fail the call before it is
-// made, or afterwards.
-func (f *faulty) enter(name string, writes bool) (before, after error) {
+// enter is called before each call. Its errors fail the call before it is made,
+// or afterwards; leave is to be run after the call.
+func (f *faulty) enter(name string, writes bool) (before, after error, leave func()) {
 	f.mu.Lock()
 	f.calls[name]++
 	n := f.calls[name]
-	var todo []func()
+	var todo, later []func()
+	leave = func() {
+		for _, do := range later {
+			do()
+		}
+	}
 	for _, h := range f.hooks[name] {
 		switch {
 		case h.n != n:
 		case h.die:
 			if f.dead = true; h.after {
 				f.mu.Unlock()
-				return nil, errFault
+				return nil, errFault, leave
 			}
+		case h.after:
+			later = append(later, h.do)
 		default:
 			todo = append(todo, h.do)
 		}
 	}
 	if f.dead {
 		f.mu.Unlock()
-		return errFault, nil
+		return errFault, nil, leave
 	}
 	if writes && f.fault != nil {
 		f.count++
@@ -78,7 +90,7 @@ func (f *faulty) enter(name string, writes bool) (before, after error) {
 	for _, do := range todo {
 		do()
 	}
-	return before, after
+	return before, after, leave
 }
 
 // call makes one call of the store with whatever fault is due.
@@ -88,11 +100,12 @@ func call[R any](f *faulty, name string, writes bool, do func() (R, error)) (R, 
 		runtime.Gosched()
 		defer runtime.Gosched()
 	}
-	before, after := f.enter(name, writes)
+	before, after, leave := f.enter(name, writes)
 	if before != nil {
 		return zero, before
 	}
 	r, err := do()
+	leave()
 	if err == nil && after != nil {
 		return zero, after
 	}
@@ -105,6 +118,10 @@ func (f *faulty) Group(ctx context.Context, name string) (core.Group, error) {
 
 func (f *faulty) Groups(ctx context.Context, names []string) ([]core.Group, error) {
 	return call(f, "Groups", false, func() ([]core.Group, error) { return f.Store.Groups(ctx, names) })
+}
+
+func (f *faulty) Rows(ctx context.Context, topic string) ([]core.Row, error) {
+	return call(f, "Rows", false, func() ([]core.Row, error) { return f.Store.Rows(ctx, topic) })
 }
 
 func (f *faulty) PutGroup(ctx context.Context, g core.Group) (core.Group, error) {

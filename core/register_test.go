@@ -229,6 +229,20 @@ func TestUnchangedRegistrationReadsNoBody(t *testing.T) {
 	}
 }
 
+// An unchanged registration and a heartbeat are one write each, and read no group.
+func TestRenewalIsOneWrite(t *testing.T) {
+	store := newFaulty(newWorld(t).store)
+	w := newWorldOver(t, store)
+	b := a("b1", 0, "a", "T", "U")
+	w.register(b)
+	clear(store.calls)
+	w.register(b)
+	w.beat(b)
+	if n := store.calls["Renew"]; n != 2 || len(store.calls) != 1 {
+		t.Fatal(store.calls)
+	}
+}
+
 func TestUnregister(t *testing.T) {
 	master, slave := a("b1", 0, "a", "T", "U"), a("b1", 1, "b", "T", "U")
 	for name, c := range map[string]struct {

@@ -151,6 +151,18 @@ func TestCachedRoutesAreInvalidated(t *testing.T) {
 		"lapsed":          {func(w *world) { w.step(120_001 * ms) }, "none"},
 		"evicted":         {func(w *world) { w.step(120_001 * ms); w.sweep() }, "none"},
 		"lapsed and back": {func(w *world) { w.step(120_001 * ms); w.route("T"); w.sweep(); w.register(b) }, aRoute},
+		"many gone": {func(w *world) {
+			n := b
+			n.Topics = nil
+			for i := range 5000 {
+				n.Topics = append(n.Topics, core.Topic{Name: fmt.Sprint("many-", i)})
+			}
+			w.register(n)
+			w.route("T")
+			w.SetRules(core.Rules{OrderMessages: true, DeleteTopicsOnRegistration: true})
+			w.route("T")
+			w.register(b.only("U"))
+		}, "none"},
 		"many": {func(w *world) {
 			n := b
 			n.Topics = nil
@@ -309,6 +321,39 @@ func TestTopicLists(t *testing.T) {
 	}
 	w.unregister(a("b1", 0, "a"))
 	w.equal("units", w.topics(core.UnitTopics, ""), "second")
+}
+
+func TestTopicEqual(t *testing.T) {
+	topic := core.Topic{Name: "T", Queues: core.Queues{Read: 1, Write: 2, Perm: 6, SysFlag: 1}}
+	static := topic
+	static.Mapping = &core.Mapping{Topic: "T", Broker: "b", Scope: "s", TotalQueues: 1, Epoch: 2, Dirty: true, Current: map[int32]int32{0: 1}}
+	same := *static.Mapping
+	same.Current = map[int32]int32{0: 1}
+	if !topic.Equal(topic) || !static.Equal(core.Topic{Name: "T", Queues: topic.Queues, Mapping: &same}) || topic.Equal(static) {
+		t.Fatal("equal topics differ, or the other way round")
+	}
+	for i, change := range []func(*core.Topic, *core.Mapping){
+		func(t *core.Topic, _ *core.Mapping) { t.Name = "" }, func(t *core.Topic, _ *core.Mapping) { t.Queues.Read = 0 },
+		func(t *core.Topic, _ *core.Mapping) { t.Mapping = nil }, func(_ *core.Topic, m *core.Mapping) { m.Topic = "" },
+		func(_ *core.Topic, m *core.Mapping) { m.Broker = "" }, func(_ *core.Topic, m *core.Mapping) { m.Scope = "" },
+		func(_ *core.Topic, m *core.Mapping) { m.TotalQueues = 0 }, func(_ *core.Topic, m *core.Mapping) { m.Epoch = 0 },
+		func(_ *core.Topic, m *core.Mapping) { m.Dirty = false }, func(_ *core.Topic, m *core.Mapping) { m.Current = nil },
+		func(_ *core.Topic, m *core.Mapping) { m.Current = map[int32]int32{0: 2} },
+	} {
+		other, m := static, *static.Mapping
+		other.Mapping = &m
+		change(&other, &m)
+		if static.Equal(other) || other.Equal(static) {
+			t.Errorf("change %d makes no difference", i)
+		}
+	}
+	empty := *static.Mapping
+	empty.Current = map[int32]int32{}
+	absent := empty
+	absent.Current = nil
+	if (core.Topic{Mapping: &empty}).Equal(core.Topic{Mapping: &absent}) {
+		t.Error("an empty table is not an absent one")
+	}
 }
 
 func TestDeleteTopic(t *testing.T) {

@@ -56,9 +56,9 @@ func TestRule01AliveIsOneFunction(t *testing.T) {
 				if (err == nil) != s.alive {
 					t.Fatalf("group after %v: %v", s.after, err)
 				}
-				_, err = w.DataVersion(w.ctx, w.now, "c1", "b1", "a")
-				if (err == nil) != s.alive {
-					t.Fatalf("data version after %v: %v", s.after, err)
+				version, err := w.DataVersion(w.ctx, w.now, "c1", "b1", "a")
+				if (err == nil) != s.alive || (version == b.DataVersion) != s.alive {
+					t.Fatalf("data version after %v: %v %v", s.after, version, err)
 				}
 			}
 		})
@@ -124,6 +124,12 @@ func TestRule02EveryStatementCarriesItsAge(t *testing.T) {
 			w.unregister(late)
 			w.refused(w.registerErr(later(late, ms)), core.ErrStale)
 		}, aRoute},
+		"departure of somebody unknown, of another cluster": {func(w *world) {
+			late := a("b1", 1, "b", "T", "U")
+			w.step(time.Second)
+			w.unregister(late.in("c2"))
+			w.register(later(late, ms))
+		}, abRoute},
 		"return after the departure": {func(w *world) {
 			w.unregister(base)
 			w.register(base)
@@ -332,12 +338,23 @@ func TestRule06CachesAreTaggedWithTheRevision(t *testing.T) {
 		store := newFaulty(memory.New())
 		w := newWorldOver(t, store)
 		w.register(a("b1", 0, "a", "T", "U"))
-		store.before("Groups", 1, func() { // the rows were read, the groups not yet
-			other := newWorldOver(t, store.Store)
-			other.register(a("b2", 0, "b", "T", "U"))
+		store.after("Rows", 1, func() { // the groups are not read yet
+			newWorldOver(t, store.Store).register(a("b2", 0, "b", "T", "U"))
+			w.route("U") // and another asker follows the change meanwhile
 		})
 		w.route("T")
 		w.routes("T", aRoute+"; b2@c1{0=b} 8/8/6")
+	})
+
+	t.Run("a change while a topic is found to have no route", func(t *testing.T) {
+		store := newFaulty(memory.New())
+		w := newWorldOver(t, store)
+		store.after("Rows", 1, func() {
+			newWorldOver(t, store.Store).register(a("b1", 0, "a", "T", "U"))
+			w.route("U")
+		})
+		w.equal("route", w.route("T"), "none")
+		w.routes("T", aRoute)
 	})
 
 	t.Run("other choices while a route is assembled", func(t *testing.T) {
@@ -455,6 +472,31 @@ func TestRule07ATopicIsTheUnitOfAtomicity(t *testing.T) {
 		w.now = dead.now
 		w.refused(w.registerErr(b), core.ErrBusy)
 		w.step(30_001 * ms)
+		w.register(b)
+		w.routes("T", aRoute)
+	})
+
+	t.Run("a token is given back after a failure", func(t *testing.T) {
+		store := newFaulty(memory.New())
+		w := newWorldOver(t, store)
+		b := a("b1", 0, "a", "T", "U")
+		w.register(b)
+		w.unregister(b)
+		w.step(core.GraceTime + ms)
+		for _, do := range []func() error{
+			func() error { _, err := w.Sweep(w.ctx, w.now); return err },
+			func() error { return w.registerErr(b) },
+		} {
+			failed := false
+			store.fault = func(_ int, name string) (before, after error) {
+				if name == "WriteTopics" && !failed {
+					failed = true
+					return errFault, nil
+				}
+				return nil, nil
+			}
+			w.refused(do(), errFault)
+		}
 		w.register(b)
 		w.routes("T", aRoute)
 	})

@@ -169,6 +169,7 @@ func TestMinBrokerChange(t *testing.T) {
 		"slave becomes master":         {[]broker{one}, func(w *world) { w.register(a("b1", 0, "b")) }, "b1 min 0=b ha b-ha tell [b]"},
 		"master becomes slave":         {[]broker{master, two}, func(w *world) { w.register(a("b1", 3, "a").acting()) }, ""},
 		"the lowest leaves":            {[]broker{master, one, two}, func(w *world) { w.unregister(master) }, "b1 min 1=b off a tell [b c]"},
+		"told in order":                {[]broker{master, a("b1", 1, "z").acting(), two}, func(w *world) { w.unregister(master) }, "b1 min 1=z off a tell [c z]"},
 		"the lowest is dropped":        {[]broker{master, one, two}, func(w *world) { w.drop(master) }, "b1 min 1=b off a tell [b c]"},
 		"the lowest lapses": {[]broker{master.change(func(b *broker) { b.Timeout = time.Second }), one, two},
 			func(w *world) { w.step(2 * time.Second); w.sweep(); w.sweep() }, "b1 min 1=b off a tell [b c]"},
