@@ -4,7 +4,7 @@ set -euo pipefail
 go=${GO:-go}
 while read -r package target; do
   echo "== $package $target"
-  $go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-5s}" "$package"
+  $go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-5s}" -fuzzminimizetime 10x "$package"
 done < <($go test -list '^Fuzz' ./... | awk '
   /^Fuzz/ { targets[n++] = $1 }
   /^ok/ { for (i = 0; i < n; i++) print $2, targets[i]; n = 0 }')
