@@ -43,7 +43,7 @@ type api struct {
 	t        testing.TB
 	doc      *document
 	registry registry
-	now      time.Time
+	elapsed  *atomic.Int64 // nanoseconds since epoch
 	log      bytes.Buffer
 	options  httpapi.Options
 }
@@ -51,7 +51,7 @@ type api struct {
 var lastID atomic.Int64
 
 func newAPI(t testing.TB, change ...func(*httpapi.Options)) *api {
-	a := &api{t: t, doc: loadDocument(t), now: epoch}
+	a := &api{t: t, doc: loadDocument(t), elapsed: new(atomic.Int64)}
 	store := memory.New()
 	a.registry = registry{store: store, Registry: core.New(store, core.Options{
 		NewID: func() string { return fmt.Sprint("writer-", lastID.Add(1)) },
@@ -59,7 +59,7 @@ func newAPI(t testing.TB, change ...func(*httpapi.Options)) *api {
 	})}
 	a.options = httpapi.Options{
 		Read: a.registry, Write: a.registry, Identity: identity,
-		Now: func() time.Time { return a.now },
+		Now: a.now,
 		Log: slog.New(slog.NewTextHandler(&a.log, nil)),
 	}
 	for _, f := range change {
@@ -79,7 +79,8 @@ func identity(r *http.Request) (httpapi.Caller, error) {
 	return httpapi.Caller{ID: who, AllClusters: !some, Clusters: strings.Split(clusters, ",")}, nil
 }
 
-func (a *api) step(d time.Duration) { a.now = a.now.Add(d) }
+func (a *api) now() time.Time       { return epoch.Add(time.Duration(a.elapsed.Load())) }
+func (a *api) step(d time.Duration) { a.elapsed.Add(int64(d)) }
 
 // header changes a request before it is sent.
 type header func(http.Header)
@@ -281,7 +282,7 @@ func beatOf(b object) object {
 func (a *api) beat(beats ...object) string {
 	a.t.Helper()
 	var reply struct{ Answers []string }
-	a.do("POST /v1/register/beats", object{"beats": beats}).is(200).validFor(0).into(&reply)
+	a.do("POST /v1/register/beats", object{"beats": append([]object{}, beats...)}).is(200).validFor(0).into(&reply)
 	return strings.Join(reply.Answers, " ")
 }
 

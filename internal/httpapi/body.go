@@ -20,23 +20,32 @@ const usualBody = 16 << 10
 
 // readBody reads a small JSON body, gzipped or not.
 func (s *Server) readBody(req *request) ([]byte, error) {
-	body, zipped, err := receive(req, s.o.Limits.Small)
+	var sent, plain bytes.Buffer
+	body, zipped, err := receive(&sent, req, s.o.Limits.Small)
 	if err == nil && zipped {
-		body, err = inflate(body, s.o.Limits.Small)
+		body, err = inflate(&plain, body, s.o.Limits.Small)
 	}
 	return body, err
 }
 
-// receive reads a body as it was sent, and says whether it is gzipped. A
-// length that is stated is believed only when it is too large.
-func receive(req *request, limit int) (body []byte, zipped bool, err error) {
+// buffers are for bodies of registrations, which may be large. Who takes one
+// gives it back when nothing of the body is looked at any more.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func giveBack(b *bytes.Buffer) {
+	b.Reset()
+	buffers.Put(b)
+}
+
+// receive reads a body as it was sent into buf, and says whether it is
+// gzipped. A length that is stated is believed only when it is too large.
+func receive(buf *bytes.Buffer, req *request, limit int) (body []byte, zipped bool, err error) {
 	if zipped, err = mediaType(req.Header); err != nil {
 		return nil, false, err
 	}
 	if req.ContentLength > int64(limit) {
 		return nil, false, &http.MaxBytesError{Limit: int64(limit)}
 	}
-	var buf bytes.Buffer
 	buf.Grow(int(min(max(req.ContentLength, 0), usualBody)) + bytes.MinRead)
 	if _, err := buf.ReadFrom(http.MaxBytesReader(req.writer, req.Body, int64(limit))); err != nil {
 		var tooLong *http.MaxBytesError
@@ -72,12 +81,11 @@ func mediaType(h http.Header) (zipped bool, err error) {
 
 var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
-// inflate returns the content of a gzip stream of at most limit bytes. It
-// stops at the limit, whatever follows.
-func inflate(body []byte, limit int) ([]byte, error) {
+// inflate reads the content of a gzip stream, of at most limit bytes, into out.
+// It stops at the limit, whatever follows.
+func inflate(out *bytes.Buffer, body []byte, limit int) ([]byte, error) {
 	z := gzipReaders.Get().(*gzip.Reader)
 	defer gzipReaders.Put(z)
-	var out bytes.Buffer
 	out.Grow(min(4*len(body), limit) + bytes.MinRead)
 	err := z.Reset(bytes.NewReader(body))
 	if err == nil {

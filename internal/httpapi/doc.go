@@ -16,7 +16,7 @@
 // error, and what no revision speaks for.
 //
 // Requests are read strictly, for a misspelt member or parameter may change
-// what a call does: what is unknown, or there twice, is refused. Only in the
-// topics of a registration unknown members are passed over, since brokers send
-// their whole TopicConfig.
+// what a call does: what is unknown, or there twice, is refused. Only within
+// topics, mappings, queues and DataVersions more is taken, as package wire has
+// it: brokers send their whole TopicConfig.
 package httpapi

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,7 +19,12 @@ import (
 )
 
 // document is infra/openapi.yaml.
-type document struct{ *openapi3.T }
+type document struct {
+	*openapi3.T
+	// lenient lets requests be taken that the document does not allow: in
+	// the tables of a registration numbers may be strings, and so on.
+	lenient bool
+}
 
 var loadOnce = sync.OnceValues(func() (*openapi3.T, error) {
 	openapi3filter.RegisterBodyDecoder(gzipType, openapi3filter.FileBodyDecoder)
@@ -37,7 +41,7 @@ func loadDocument(t testing.TB) *document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &document{doc}
+	return &document{T: doc}
 }
 
 // check holds an answer against the document, and a request too if it was
@@ -54,12 +58,12 @@ func (d *document) check(t testing.TB, r *http.Request, sent []byte, res *respon
 		return
 	}
 	in := &openapi3filter.RequestValidationInput{
-		Request: httptest.NewRequest(r.Method, r.URL.String(), bytes.NewReader(sent)), QueryParams: r.URL.Query(),
+		Request: r.Clone(context.Background()), QueryParams: r.URL.Query(),
 		Route:   &routers.Route{Spec: d.T, Path: r.URL.Path, PathItem: item, Method: r.Method, Operation: op},
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, MultiError: true},
 	}
-	in.Request.Header = r.Header.Clone()
-	if res.status < 300 {
+	in.Request.Body = io.NopCloser(bytes.NewReader(sent))
+	if res.status < 300 && !d.lenient {
 		if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil {
 			t.Fatalf("%s was taken with %d and is not documented: %v", res.call, res.status, err)
 		}

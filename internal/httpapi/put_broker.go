@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -29,7 +30,10 @@ type registered struct {
 // over its DataVersion alone: a registration that says what the last one said
 // is one conditional write, and its topics are not decoded.
 func (s *Server) registerBroker(ctx context.Context, req *request) (answer, error) {
-	body, zipped, err := receive(req, s.o.Limits.Body)
+	sent, plain := buffers.Get().(*bytes.Buffer), buffers.Get().(*bytes.Buffer)
+	defer giveBack(sent)
+	defer giveBack(plain)
+	body, zipped, err := receive(sent, req, s.o.Limits.Body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -39,7 +43,7 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (answer, erro
 	}
 	defer done()
 	if zipped {
-		if body, err = inflate(body, s.o.Limits.Inflated); err != nil {
+		if body, err = inflate(plain, body, s.o.Limits.Inflated); err != nil {
 			return answer{}, err
 		}
 	}

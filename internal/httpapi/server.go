@@ -18,7 +18,7 @@ import (
 // Limits bound what callers can make the server hold or wait for. 0 is the
 // default.
 type Limits struct {
-	Body     int // bytes of a registration as sent (8 MiB)
+	Body     int // bytes of a registration as sent (16 MiB)
 	Inflated int // bytes of a registration, inflated (64 MiB)
 	Small    int // bytes of any other body, as sent and inflated (1 MiB)
 	Topics   int // topics in one registration (200,000)
@@ -39,7 +39,7 @@ func (l Limits) withDefaults() Limits {
 		field *int
 		value int
 	}{
-		{&l.Body, 8 << 20}, {&l.Inflated, 64 << 20}, {&l.Small, 1 << 20}, {&l.Topics, 200_000},
+		{&l.Body, 16 << 20}, {&l.Inflated, 64 << 20}, {&l.Small, 1 << 20}, {&l.Topics, 200_000},
 		{&l.Batch, 1000}, {&l.Answer, 4 << 20}, {&l.Registrations, 16},
 	} {
 		if *d.field == 0 {
