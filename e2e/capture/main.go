@@ -145,7 +145,7 @@ func (c *capture) check(ctx context.Context) error {
 			continue
 		}
 		err := c.with(ctx, g.Props, traces[g.Scenario], func(ctx context.Context, addr string) error {
-			got, err := scenario.Repeat(ctx, addr, g)
+			got, err := scenario.Repeat(ctx, addr, g, nil)
 			if err != nil {
 				return err
 			}

@@ -90,7 +90,7 @@ func TestReplayFindsNothingInTheServerRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	diffs, err := Replay(t.Context(), serve(t, server), g)
+	diffs, err := Replay(t.Context(), serve(t, server), g, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestReplayFindsWhatDiffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	diffs, err := Replay(t.Context(), serve(t, bad), g)
+	diffs, err := Replay(t.Context(), serve(t, bad), g, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,8 +154,12 @@ func TestAwaitWaitsForTheWantedAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diffs, err := Replay(t.Context(), serve(t, server), g); err != nil || len(diffs) != 0 {
+	if diffs, err := Replay(t.Context(), serve(t, server), g, nil); err != nil || len(diffs) != 0 {
 		t.Errorf("replay: %v, %v", diffs, err)
+	}
+	known := func(d Difference) bool { return d.Key() == "x/wait/code" }
+	if diffs, err := Replay(t.Context(), serve(t, server), g, known); err != nil || len(diffs) != 1 {
+		t.Errorf("replay where the difference is known: %v, %v: it waited on", diffs, err)
 	}
 }
 
