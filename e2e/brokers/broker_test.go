@@ -1,0 +1,193 @@
+//go:build e2e
+
+package brokers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"signpost/e2e/peers"
+)
+
+const (
+	// brokerTimeout is how long a broker may take to start, and to register.
+	brokerTimeout = 90 * time.Second
+	// adminTimeout is how long an mqadmin command may take.
+	adminTimeout = 60 * time.Second
+	// soon is for what has to happen without any timeout of the protocol.
+	soon = 15 * time.Second
+	// period is how often brokers register here, the shortest they know.
+	period = 10 * time.Second
+)
+
+// startBroker starts a broker that is killed at the end of the test, at the
+// latest.
+func startBroker(t *testing.T, version, name, namesrv string, props ...string) *peers.Process {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), brokerTimeout)
+	defer cancel()
+	// The first transaction check makes a topic, at a time of its own choosing.
+	b, err := peers.StartBroker(ctx, version, name, namesrv, append([]string{"transactionCheckInterval=3600000"}, props...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		showIfFailed(t, "broker "+name+" "+version, b.Output)
+		remove(t, b)
+	})
+	return b
+}
+
+// remove ends a process and deletes its files.
+func remove(t *testing.T, p *peers.Process) {
+	t.Helper()
+	if err := p.Kill9(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// again are the properties of a broker that comes back with its files. The
+// folder of the ended one stays until the end of the test.
+func again(b *peers.Process) []string {
+	_, port, _ := strings.Cut(b.Addr, ":")
+	return []string{"listenPort=" + port, "storePathRootDir=" + b.Dir + "/store", "storePathCommitLog=" + b.Dir + "/store/commitlog"}
+}
+
+// freeze stops the process where it is; its connections stay open.
+func freeze(t *testing.T, b *peers.Process) {
+	t.Helper()
+	if err := syscall.Kill(b.PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func thaw(t *testing.T, b *peers.Process) {
+	t.Helper()
+	if err := syscall.Kill(b.PID(), syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// admin is mqadmin of a version, for one NameServer.
+type admin struct {
+	version, namesrv string
+}
+
+// run runs one subcommand and returns what it printed.
+func (a admin) run(t *testing.T, subcommand string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), adminTimeout, fmt.Errorf("took longer than %v", adminTimeout))
+	defer cancel()
+	out, err := peers.MQAdmin(ctx, a.version, append([]string{subcommand, "-n", a.namesrv}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// expect runs a subcommand that must print all of the wanted texts.
+func (a admin) expect(t *testing.T, want []string, subcommand string, args ...string) {
+	t.Helper()
+	out := a.run(t, subcommand, args...)
+	for _, w := range want {
+		if !strings.Contains(out, w) {
+			t.Errorf("mqadmin %s %s: no %q in what it printed:\n%s", subcommand, strings.Join(args, " "), w, out)
+		}
+	}
+}
+
+// expectRoute runs topicRoute, which must print the route as describe has it.
+func (a admin) expectRoute(t *testing.T, topic, want string) {
+	t.Helper()
+	out := a.run(t, "topicRoute", "-t", topic)
+	if got := describe(topic, []byte(out)); got != want {
+		t.Errorf("mqadmin topicRoute -t %s: got %q, want %q; it printed:\n%s", topic, got, want, out)
+	}
+}
+
+// quietLog is a logback configuration without any log.
+func quietLog(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "logback.xml")
+	if err := os.WriteFile(path, []byte(`<configuration><root level="OFF"/></configuration>`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// client runs one of the programs in java with a version's client library.
+func client(t *testing.T, version, program, namesrv, topic, last string) *process {
+	t.Helper()
+	home := t.TempDir()
+	return start(t, program+" "+version+" of "+topic, javaTool("java"), "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-Duser.home="+home, "-Drmq.logback.configurationFile="+quietLog(t),
+		"--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/jdk.internal.ref=ALL-UNNAMED",
+		"-cp", classes[version]+":"+jars[version], program, namesrv, topic, last)
+}
+
+// awaitSends waits until a producer has sent n messages more.
+func awaitSends(t *testing.T, producer *process, n int) {
+	t.Helper()
+	sent := len(producer.lines("ok"))
+	await(t, soon+brokerTimeout, producer.name+" to send", func() string {
+		if done := len(producer.lines("ok")) - sent; done < n {
+			return fmt.Sprintf("%d of %d sent", done, n)
+		}
+		return ""
+	})
+}
+
+// sent are the bodies that a producer has sent.
+func sent(producer *process) []string {
+	var bodies []string
+	for _, line := range producer.lines("ok") {
+		bodies = append(bodies, strings.Fields(line)[1])
+	}
+	return bodies
+}
+
+// sendFresh has a client that knows nothing yet send a message and returns
+// what became of it.
+func sendFresh(t *testing.T, producer *process, body string) string {
+	t.Helper()
+	if _, err := fmt.Fprintln(producer.stdin, body); err != nil {
+		t.Fatal(err)
+	}
+	var result string
+	await(t, soon, producer.name+" to send "+body+" by a new client", func() string {
+		for _, line := range producer.lines("ok", "failed") {
+			if strings.Fields(line)[1] == body {
+				result = line
+				return ""
+			}
+		}
+		return "no result yet"
+	})
+	return result
+}
+
+// awaitMessages waits until a consumer has got all bodies.
+func awaitMessages(t *testing.T, within time.Duration, consumer *process, bodies []string) {
+	t.Helper()
+	await(t, within, fmt.Sprintf("%s to get %d messages", consumer.name, len(bodies)), func() string {
+		got := map[string]bool{}
+		for _, line := range consumer.lines("got") {
+			got[strings.TrimPrefix(line, "got ")] = true
+		}
+		for _, b := range bodies {
+			if !got[b] {
+				return fmt.Sprintf("%q has not come; %d have", b, len(got))
+			}
+		}
+		return ""
+	})
+}

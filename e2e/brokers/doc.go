@@ -1,0 +1,10 @@
+// Package brokers tests the NameServer with real RocketMQ brokers, producers,
+// consumers and mqadmin of every release it is meant for. The tests have the
+// build tag e2e; they need a JDK 17 and, for the first run, Maven.
+//
+// `go test -tags e2e ./e2e/brokers -nameserver 5.3.3` runs them against the
+// Java NameServer of that release instead, to see whether a test asks for what
+// RocketMQ does. There, what it does not do fails: keeping routes over a
+// restart, and the registrations of 5.3.3 that are deflated or longer than
+// 16 MiB.
+package brokers
