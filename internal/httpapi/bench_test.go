@@ -39,16 +39,19 @@ func bigTopic(i int) string {
 func TestBigRegistrationFitsAnEvent(t *testing.T) {
 	const room = 6_000_000 * 3 / 4
 	body := bigRegistration(bigTopics, 1)
-	gz := zipped(body)
-	if len(gz) > room/2 {
+	if gz := zipped(body); len(gz) > room/2 {
 		t.Errorf("%d topics are %d bytes gzipped (%d plain)", bigTopics, len(gz), len(body))
 	}
+}
+
+func TestBigRegistration(t *testing.T) {
+	const topics = 5000
 	a := newAPI(t)
 	w := httptest.NewRecorder()
-	if a.ServeHTTP(w, request(gz, gzipType)); w.Code != http.StatusOK {
+	if a.ServeHTTP(w, request(zipped(bigRegistration(topics, 1)), gzipType)); w.Code != http.StatusOK {
 		t.Fatal(w.Body)
 	}
-	if last := bigTopic(bigTopics - 1); a.addrs(last) == "" {
+	if last := bigTopic(topics - 1); a.addrs(last) == "" {
 		t.Errorf("%s is nowhere", last)
 	}
 }

@@ -21,7 +21,6 @@ const patience = 10 * time.Second
 // observer counts nothing, but says when connections are gone.
 type observer struct{ closed chan struct{} }
 
-func (observer) Request(remoting.Code, remoting.Code, time.Duration)       {}
 func (observer) Requests(remoting.Code, remoting.Code, int, time.Duration) {}
 func (observer) ConnectionOpened()                                         {}
 func (o observer) ConnectionClosed()                                       { o.closed <- struct{}{} }
