@@ -92,6 +92,7 @@ func (s *Server) callBeside(h *handler, req *request) (reply, error) {
 	if s.gate != nil {
 		turn := s.gate.turn(ctx)
 		if !turn.held {
+			s.o.Observer.Refused("busy")
 			return reply{}, errBusy
 		}
 		defer turn.end()

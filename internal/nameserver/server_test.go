@@ -604,3 +604,62 @@ func TestExpiryIsExactOnRead(t *testing.T) {
 		t.Errorf("shown after its time: %d", got.Code)
 	}
 }
+
+func TestARegistrationThatWaitsLetsOthersIn(t *testing.T) {
+	slow := &slowRegistry{entered: make(chan struct{}), release: make(chan struct{})}
+	f := start(t, func(o *nameserver.Options) {
+		slow.Registry = o.Registry
+		o.Registry = slow
+	})
+	c := f.dial()
+	const many = 6 // more than are worked on at a time, fewer than one connection may have in flight
+	for range many {
+		c.send(request(remoting.WipeWritePermOfBroker, "brokerName", "waits"))
+		<-slow.entered // so the one before has let it in
+	}
+	close(slow.release)
+	for range many {
+		if got := c.receive(); got.Code != remoting.Success {
+			t.Errorf("%d %s", got.Code, got.Remark)
+		}
+	}
+}
+
+func TestOthersAreToldToComeBackWhenNothingMoves(t *testing.T) {
+	stuck := &stuckRegistry{entered: make(chan struct{}, 100), release: make(chan struct{})}
+	f := start(t, func(o *nameserver.Options) {
+		stuck.Registry = o.Registry
+		o.Registry = stuck
+		o.Limits.Handler = 200 * time.Millisecond
+		o.Limits.InFlight = 100
+	})
+	c := f.dial()
+	const many = 100 // none of which waits in a way that lets others in
+	for range many {
+		c.send(request(remoting.WipeWritePermOfBroker, "brokerName", "stuck"))
+	}
+	for range many {
+		if got := c.receive(); got.Code != remoting.SystemError && got.Code != remoting.SystemBusy {
+			t.Errorf("%d %s", got.Code, got.Remark)
+		}
+	}
+	if f.observer.refusals("busy") == 0 {
+		t.Error("nobody was told")
+	}
+	if got := c.call(request(remoting.WipeWritePermOfBroker, "brokerName", "b")); got.Code != remoting.Success {
+		t.Errorf("it does not recover: %d", got.Code)
+	}
+}
+
+// slowRegistry waits as a store waits for its disk.
+type slowRegistry struct {
+	nameserver.Registry
+	entered, release chan struct{}
+}
+
+func (s *slowRegistry) WipeWrite(ctx context.Context, _ time.Time, _ string) (int, error) {
+	defer core.Waiting(ctx)()
+	s.entered <- struct{}{}
+	<-s.release
+	return 0, nil
+}
