@@ -15,14 +15,14 @@ import (
 type pkg struct {
 	ImportPath string
 	Doc        string
-	Standard   bool
+	GoFiles    []string
 	Imports    []string
 }
 
 // packages lists the module's packages, their imports among them.
 func packages(t *testing.T) map[string]pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Imports", "./...")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,GoFiles,Imports", "./...")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
@@ -53,6 +53,8 @@ var mayImport = map[string][]string{
 	"internal/tlsport":    {"internal/remoting", "internal/pkcs8"},
 	"internal/product":    {"core", "internal/wire", "internal/remoting"},
 	"internal/nameserver": {"core", "internal/wire", "internal/remoting"},
+	"internal/httpapi":    {"core", "internal/wire", "internal/remoting"},
+	"internal/dynamo":     {"core"},
 	"core/storetest":      {"core"},
 }
 
@@ -93,7 +95,7 @@ func TestEveryInternalPackageIsFenced(t *testing.T) {
 
 func TestEveryPackageHasADoc(t *testing.T) {
 	for name, p := range packages(t) {
-		if p.Doc == "" {
+		if p.Doc == "" && len(p.GoFiles) > 0 {
 			t.Errorf("%s has no package comment", name)
 		}
 	}
