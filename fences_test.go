@@ -54,7 +54,6 @@ var mayImport = map[string][]string{
 	"internal/product":    {"core", "internal/wire", "internal/remoting"},
 	"internal/nameserver": {"core", "internal/wire", "internal/remoting"},
 	"internal/httpapi":    {"core", "internal/wire", "internal/remoting"},
-	"internal/dynamo":     {"core"},
 	"core/storetest":      {"core"},
 }
 
