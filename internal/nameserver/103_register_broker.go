@@ -77,7 +77,8 @@ func (s *Server) registered(ctx context.Context, answer core.Registered) (rep re
 
 func (s *Server) registration(req *request) (core.Registration, error) {
 	body := req.cmd.Body
-	if sum, _ := req.integer("bodyCrc32"); sum != 0 && sum != int64(crc32.ChecksumIEEE(body)&0x7fffffff) {
+	sum, ok := req.integer("bodyCrc32") // an int: what is none counts as absent
+	if ok && sum != 0 && sum == int64(int32(sum)) && sum != int64(crc32.ChecksumIEEE(body)&0x7fffffff) {
 		return core.Registration{}, &codedError{code: remoting.SystemError, text: "crc32 not match"}
 	}
 	if req.cmd.Version < 0 {

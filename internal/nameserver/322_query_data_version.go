@@ -1,6 +1,7 @@
 package nameserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -14,14 +15,14 @@ import (
 // 5.x brokers with slave acting master send it each second.
 //
 // Fields: brokerName, brokerAddr, clusterName, brokerId. Body: the sender's
-// DataVersion; none counts as changed. Answer: changed; the body is the
+// DataVersion; none, and the word null, counts as changed. Answer: changed; the body is the
 // version registered here, if the broker is alive.
 func (s *Server) queryDataVersion(ctx context.Context, req *request) (reply, error) {
 	b, err := req.beat()
 	if err != nil {
 		return reply{}, err
 	}
-	asked := len(req.cmd.Body) > 0
+	asked := len(req.cmd.Body) > 0 && string(bytes.TrimSpace(req.cmd.Body)) != "null"
 	var theirs core.DataVersion
 	if asked {
 		if theirs, err = wire.DecodeDataVersion(req.cmd.Body); err != nil {

@@ -59,8 +59,8 @@ type handler struct {
 	// quick, if set, is tried in the loop first. It never waits; false says
 	// that serve has to be called.
 	quick func(*request) (reply, bool)
-	// header says that the answers to this code carry a response header, its
-	// handled errors included.
+	// header says that the answers to this code carry a response header, those
+	// of errors included that Java's handlers answer themselves.
 	header bool
 }
 
@@ -77,7 +77,7 @@ func (s *Server) handle(h *handler, req *request) (rep reply) {
 	}
 	if err != nil {
 		rep = s.failure(req, err)
-		if h.header {
+		if h.header && !thrown(err) {
 			rep.ext = withHeader
 		}
 	}
@@ -99,6 +99,13 @@ func (s *Server) callBeside(h *handler, req *request) (reply, error) {
 		ctx = core.WithWaiting(ctx, turn.wait)
 	}
 	return s.call(ctx, h, req)
+}
+
+// thrown says that Java's handlers throw at this: an unreadable body or a field
+// that is missing. What answers then has not heard of a response header.
+func thrown(err error) bool {
+	var field *core.FieldError
+	return errors.As(err, &field) || errors.Is(err, wire.ErrDecode) || errors.Is(err, wire.ErrTooLarge)
 }
 
 // errBusy is worded as by Java, whose clients know it as flow control.
