@@ -52,14 +52,19 @@ func appendReplicas(dst []byte, replicas []core.Replica) []byte {
 
 // AppendBrokerMemberGroup appends the answer to a query for the replicas of a
 // broker (request code 901). An unknown broker has none; the names are the
-// request's.
+// request's; one that it does not have is left out.
 func AppendBrokerMemberGroup(dst []byte, cluster, broker string, g core.Group) []byte {
 	dst = append(dst, `{"brokerMemberGroup":{"brokerAddrs":{`...)
 	dst = appendReplicas(dst, g.Replicas)
-	dst = append(dst, `},"brokerName":`...)
-	dst = appendString(dst, broker, Plain)
-	dst = append(dst, `,"cluster":`...)
-	dst = appendString(dst, cluster, Plain)
+	dst = append(dst, '}')
+	if broker != "" {
+		dst = append(dst, `,"brokerName":`...)
+		dst = appendString(dst, broker, Plain)
+	}
+	if cluster != "" {
+		dst = append(dst, `,"cluster":`...)
+		dst = appendString(dst, cluster, Plain)
+	}
 	return append(dst, '}', '}')
 }
 

@@ -118,6 +118,7 @@ func TestBodiesAsJavaWritesThem(t *testing.T) {
 			`{"brokerMemberGroup":{"brokerAddrs":{0:"a-0:10911",2:"a-2:10911",10:"a-10:10911"},"brokerName":"a","cluster":"c2"}}`},
 		{"unknown member group", string(AppendBrokerMemberGroup(nil, "c", "x", core.Group{})),
 			`{"brokerMemberGroup":{"brokerAddrs":{},"brokerName":"x","cluster":"c"}}`},
+		{"member group without names", string(AppendBrokerMemberGroup(nil, "", "", core.Group{})), `{"brokerMemberGroup":{"brokerAddrs":{}}}`},
 		{"no topics", string(AppendTopicList(nil, nil, "")), `{"topicList":[]}`},
 		{"topics", string(AppendTopicList(nil, []string{"a", "é/"}, "1.1.1.1:1")), `{"brokerAddr":"1.1.1.1:1","topicList":["a","é/"]}`},
 		{"no KV", string(AppendKVTable(nil, nil)), `{"table":{}}`},
