@@ -15,7 +15,7 @@ import (
 const ReaderBuffer = 4 << 10
 
 // growth is how much memory a frame gets on the strength of its length alone;
-// from there on it doubles as bytes arrive.
+// from there on it is at most four times what has arrived.
 const growth = 64 << 10
 
 // Reader reads frames one after the other. It is not for concurrent use.
@@ -148,7 +148,7 @@ func (r *Reader) read(n int) ([]byte, error) {
 		if done += m; done == n {
 			return b, nil
 		}
-		grown := make([]byte, min(n, 2*len(b)))
+		grown := make([]byte, min(n, 4*len(b)))
 		copy(grown, b)
 		b = grown
 	}
