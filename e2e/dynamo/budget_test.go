@@ -165,7 +165,7 @@ func TestRouteBudgets(t *testing.T) {
 		reg.Addr = fmt.Sprintf("10.20.30.%d:10911", n)
 		must(t, second(writer.Register(ctx, began, reg)))
 	}
-	for range 50 { // as in service, the log does not reach back to the beginning
+	for range 150 { // as in service, the log does not reach back to the beginning
 		must(t, writer.PutKV(ctx, core.OrderNamespace, "none", "broker-00:4"))
 	}
 	r := newRegistry(s)
