@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"io"
 	"net"
 	"slices"
@@ -217,5 +218,21 @@ func TestReadFrameTrustsNoLength(t *testing.T) {
 			t.Errorf("%q: %q", b, f)
 		}
 		r.Close()
+	}
+}
+
+func TestReplayDoesNotWaitForWhatIsKnownNotToHappen(t *testing.T) {
+	closes := func(int, remoting.Command) [][]byte { return nil }
+	stays := func(int, remoting.Command) [][]byte { return [][]byte{} }
+	sc := Scenario{Name: "x", script: func(s *Script) { s.cut("a", "cut", clusters().frame(9, 0)) }}
+	g, err := Record(t.Context(), serve(t, closes), v533, sc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), replayWithin/2)
+	defer cancel()
+	diffs, err := Replay(ctx, serve(t, stays), g, func(d Difference) bool { return d.Key() == "x/cut/outcome" })
+	if err != nil || len(diffs) != 1 {
+		t.Errorf("%v, %v, want the known difference at once", diffs, err)
 	}
 }
