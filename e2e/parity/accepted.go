@@ -15,7 +15,7 @@ type Accepted struct {
 	Why   string
 }
 
-// The differences that a rule looks for in every run.
+// The differences that a rule accepts wherever it meets them.
 var (
 	refusedLeftover = &Accepted{
 		Name: "refused-leftover", Where: "5.x",
@@ -62,10 +62,86 @@ var (
 	}
 )
 
+// The differences that random sequences keep away from, because the servers go
+// different ways from there on. A short program shows each.
+var (
+	contentNotVersion = &Accepted{
+		Name: "content-not-version", Where: "all",
+		Java: "a registration of a broker's known DataVersion changes nothing of the topics that it has, whatever it says of them; " +
+			"a broker that comes back to an id that another address had meanwhile leaves the other's topics in place",
+		Here: "what a registration says counts",
+		Why:  "versions and contents part in practice: tables change while they are sent, restored brokers count anew",
+	}
+	overrideOfGroup = &Accepted{
+		Name: "permission-of-group", Where: "all",
+		Java: "205 and 327 rewrite the permission of every topic that the broker has; a topic gets its own back when a changed registration " +
+			"names it, and one that comes later has its own from the beginning",
+		Here: "the permission is the broker group's, for all its topics, until its next changed registration, whichever topics that names",
+		Why:  "what brokers say of themselves is kept, and one small item changes instead of all topics",
+	}
+	masterless = &Accepted{
+		Name: "no-master-no-writes", Where: "5.x",
+		Java: "where slaves stand in for a master, topics lose their write permission when the master leaves and when the first slave registers; " +
+			"327, 217 and a master that becomes a slave behind another make them writable, and a returning master leaves those read-only that it does not name",
+		Here: "a group whose slaves stand in for its master takes no writes; one with a master takes those that it said",
+		Why:  "slaves refuse writes",
+	}
+	nameConflict = &Accepted{
+		Name: "one-name-two-clusters", Where: "all",
+		Java: "a brokerName in use in another cluster joins the other's group, and stays in both clusters' lists when it is gone",
+		Here: "refused with code 1, and an event, while a broker at another address lives under that name; a broker at the same address moves",
+		Why:  "the two would take each other's ids, and tools would list a broker that is not there for ever",
+	}
+	foreignDeparture = &Accepted{
+		Name: "departure-from-another-cluster", Where: "all",
+		Java: "104 with another cluster's name takes the broker out but leaves its name in its cluster",
+		Here: "nothing happens",
+		Why:  "a broker knows its cluster; half a departure helps nobody",
+	}
+	lowestCounts = &Accepted{
+		Name: "lowest-counts", Where: "5.x",
+		Java: "a group's zone and enableActingMaster are those of whoever registered last",
+		Here: "those of its lowest id",
+		Why:  "with Java they change with every registration while brokers disagree",
+	}
+	refusedSwitch = &Accepted{
+		Name: "refused-in-full", Where: "5.x",
+		Java: "a broker that is refused because it comes under a new id and sends one topic only has lost its old id",
+		Here: "it keeps what it had",
+		Why:  "a refusal changes nothing; the broker comes again with all its topics",
+	}
+	sharedConnection = &Accepted{
+		Name: "all-of-a-connection", Where: "all",
+		Java: "the end of a connection removes one of the brokers that registered through it; the others go when they time out",
+		Here: "it removes all of them",
+		Why:  "their connection is as gone as the one's",
+	}
+	oneTopicOfUnknown = &Accepted{
+		Name: "one-topic-of-unknown", Where: "4.x",
+		Java: "a broker that is not known may begin with one topic",
+		Here: "refused with code 1, as by 5.x",
+		Why:  "with Java its full table then looks unchanged and is not taken in; brokers have more than one topic and come again",
+	}
+	deletedReturns = &Accepted{
+		Name: "deleted-returns", Where: "4.x",
+		Java: "a topic that is deleted here (216) but not on its broker returns with the broker's next changed registration",
+		Here: "with its next registration, as by 5.x",
+		Why:  "the broker has it; the route says so sooner",
+	}
+	goneByID = &Accepted{
+		Name: "departure-by-address", Where: "4.x",
+		Java: "104 removes whoever has the brokerId",
+		Here: "it removes the address, as 5.x does",
+		Why:  "a replaced master's late goodbye must not take its successor",
+	}
+)
+
 // List is every accepted difference that sequences of requests can show.
 // COMPAT.md quotes it.
 var List = []*Accepted{
 	refusedLeftover, unitByAnyRow, systemListAddress, versionOfReplaced, staleMapping, newMembers, helpAddress,
+	contentNotVersion, overrideOfGroup, masterless, nameConflict, foreignDeparture, lowestCounts, refusedSwitch, sharedConnection,
+	oneTopicOfUnknown, deletedReturns, goneByID,
 }
 
 // acceptedBy returns the rule that accepts the difference, nil if none does.
@@ -76,6 +152,8 @@ func (r *Run) acceptedBy(s Step, d Difference) *Accepted {
 		return newMembers
 	case r.pair.Old && path == "remark" && firstLine(d.Java) == firstLine(d.Here):
 		return helpAddress
+	case about == "304" && path == "body.brokerAddr" && d.Java != "" && d.Here != "":
+		return systemListAddress
 	case (about == "311" || about == "312" || about == "313") && r.mixedFlags(topicIn(path)):
 		return unitByAnyRow
 	case about == "answer" && r.asksReplaced(s):

@@ -4,6 +4,7 @@ package parity
 
 import (
 	"slices"
+	"strings"
 
 	"pgregory.net/rapid"
 
@@ -24,18 +25,26 @@ func (g generator) mustCover(r Register) bool {
 		group.acting && present && was == core.MasterID && r.ID != was // masterless
 }
 
+// avoid skips a step of which it is accepted that the servers part over it.
+func avoid(t *rapid.T, by ...*Accepted) {
+	names := make([]string, len(by))
+	for i, a := range by {
+		names[i] = a.Name
+	}
+	t.Skip("avoided: " + strings.Join(names, ", "))
+}
+
 // skipAvoided skips registrations of which it is accepted that they differ.
-// Each reason is the name of an accepted difference.
 func (g generator) skipAvoided(t *rapid.T, r Register) {
 	group := &g.groups[r.Broker]
 	was, present := group.idOf(r.Addr)
 	holder, taken := group.replicas[r.ID]
 	switches := present && was != r.ID
 	if len(r.Topics) == 1 && (!taken || switches && holder == r.Addr) && (g.old || switches) {
-		t.Skip("oneTopicOfUnknown, refusedSwitch")
+		avoid(t, oneTopicOfUnknown, refusedSwitch)
 	}
 	if group.acting && switches && was == core.MasterID && (taken || !g.contributes(r)) {
-		t.Skip("masterless")
+		avoid(t, masterless)
 	}
 	if !g.contributes(r) {
 		return
@@ -48,7 +57,7 @@ func (g generator) skipAvoided(t *rapid.T, r Register) {
 		if g.mustCover(r) {
 			for name := range group.rows {
 				if missing(name) {
-					t.Skip("overrideOfGroup, masterless")
+					avoid(t, overrideOfGroup, masterless)
 				}
 			}
 		}
@@ -63,14 +72,14 @@ func (g generator) skipAvoided(t *rapid.T, r Register) {
 			fallthrough
 		case there:
 			if row != topic {
-				t.Skip("contentNotVersion")
+				avoid(t, contentNotVersion)
 			}
 		case group.overridden:
-			t.Skip("overrideOfGroup")
+			avoid(t, overrideOfGroup)
 		case topic.Epoch != 0:
-			t.Skip("contentNotVersion")
+			avoid(t, contentNotVersion)
 		case g.old:
-			t.Skip("deletedReturns")
+			avoid(t, deletedReturns)
 		}
 	}
 }

@@ -10,5 +10,7 @@
 // Java process serves very many sequences. Before two answers are compared,
 // the names of the wire become the short ones again.
 //
-// The tests need a JDK 17 and stand behind the build tag e2e.
+// The tests need a JDK 17 and stand behind the build tag e2e. PARITY_SEQUENCES
+// is the number of random sequences for each Java server; a failure names the
+// seed that repeats it (-rapid.seed).
 package parity

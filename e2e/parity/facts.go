@@ -103,7 +103,7 @@ func (f Facts) addAnswer(about string, n names, asked, got remoting.Command) err
 }
 
 // reduce leaves of the answers that list everything only what is the
-// sequence's, and drops the system topics' brokerAddr, which is any broker's.
+// sequence's.
 func (n names) reduce(asked remoting.Command, body map[string]any) {
 	if table, ok := body["table"].(map[string]any); ok {
 		namespace, _ := asked.ExtFields.Get("namespace")
@@ -118,7 +118,6 @@ func (n names) reduce(asked remoting.Command, body map[string]any) {
 	}
 	if list, ok := body["topicList"].([]any); ok {
 		body["topicList"] = slices.DeleteFunc(list, func(x any) bool { s, _ := x.(string); return !n.owns(s) })
-		delete(body, "brokerAddr")
 	}
 }
 

@@ -17,28 +17,26 @@ type generator struct {
 	*model
 }
 
-// actions are the kinds of steps; some have two names so that they come more
-// often.
+// actions are the kinds of steps. What makes groups grow has several names,
+// so that it comes more often.
 func (g generator) actions(do func(*rapid.T, Step)) map[string]func(*rapid.T) {
-	step := func(draw func(*rapid.T) Step) func(*rapid.T) {
-		return func(t *rapid.T) { do(t, draw(t)) }
+	step := func(draws ...func(*rapid.T) Step) func(*rapid.T) {
+		return func(t *rapid.T) { do(t, draws[upTo(t, len(draws), "which")](t)) }
 	}
 	a := map[string]func(*rapid.T){
 		"register":       step(g.registerAnew),
 		"register too":   step(g.registerAnew),
+		"register more":  step(g.registerAnew),
 		"register again": step(g.registerAgain),
 		"a part again":   step(g.registerPart),
-		"unregister":     step(g.unregister),
-		"close":          step(g.close),
-		"wipe":           step(g.wipe),
-		"add":            step(g.add),
+		"leave":          step(g.unregister, g.close),
+		"permission":     step(g.wipe, g.add),
+		"KV":             step(g.putKV, g.deleteKV),
 		"delete topic":   step(g.deleteTopic),
-		"put KV":         step(g.putKV),
-		"delete KV":      step(g.deleteKV),
 		"query version":  step(g.queryVersion),
 	}
 	if !g.old {
-		a["lapse"] = step(g.lapse)
+		a["leave"] = step(g.unregister, g.unregister, g.close, g.close, g.lapse) // a lapse takes time
 		a["set queues"] = step(g.setQueuesOf)
 		a["heartbeat"] = step(g.heartbeat)
 	}
@@ -57,10 +55,10 @@ func oneOf[T any](t *rapid.T, label string, values ...T) T {
 
 // registerAnew draws a registration with a DataVersion of its own.
 func (g generator) registerAnew(t *rapid.T) Step {
-	r := Register{Broker: broker(t), Addr: upTo(t, Addresses, "address"), Conn: upTo(t, Conns, "connection")}
+	r := Register{Broker: broker(t), Conn: upTo(t, Conns, "connection")}
 	group := &g.groups[r.Broker]
+	r.Addr, r.ID = g.place(t, group)
 	was, present := group.idOf(r.Addr)
-	r.ID = oneOf(t, "id", was, was, int64(0), 1, 2, MaxID)
 	g.drawNature(t, &r)
 	r.Version = group.version + 1
 	if !oldForm(r.Form) {
@@ -82,8 +80,44 @@ func (g generator) registerAnew(t *rapid.T) Step {
 	return r
 }
 
+// place draws an address and the id that it is to have: its own, a free one,
+// another's, or any.
+func (g generator) place(t *rapid.T, group *group) (addr int, id int64) {
+	var present, absent []int
+	var taken, free []int64
+	for a := range Addresses {
+		if _, ok := group.idOf(a); ok {
+			present = append(present, a)
+		} else {
+			absent = append(absent, a)
+		}
+	}
+	for i := range int64(MaxID + 1) {
+		if _, ok := group.replicas[i]; ok {
+			taken = append(taken, i)
+		} else {
+			free = append(free, i)
+		}
+	}
+	how := oneOf(t, "place", "its own", "its own", "joins", "joins", "takes over", "switches", "any")
+	switch {
+	case how == "its own" && len(present) > 0:
+		addr = oneOf(t, "address", present...)
+		id, _ = group.idOf(addr)
+	case how == "joins" && len(absent) > 0:
+		addr, id = oneOf(t, "address", absent...), oneOf(t, "id", free...)
+	case how == "takes over" && len(present) > 0 && len(absent) > 0:
+		addr, id = oneOf(t, "address", absent...), oneOf(t, "id", taken...)
+	case how == "switches" && len(present) > 0:
+		addr, id = oneOf(t, "address", present...), oneOf(t, "id", free...)
+	default:
+		addr, id = upTo(t, Addresses, "address"), rapid.Int64Range(0, MaxID).Draw(t, "id")
+	}
+	return addr, id
+}
+
 // drawNature draws what the brokers of a group have in common, or takes over
-// what they have.
+// what they have: lowestCounts and nameConflict are avoided.
 func (g generator) drawNature(t *rapid.T, r *Register) {
 	group := &g.groups[r.Broker]
 	r.Cluster, r.Acting, r.Zone = group.cluster, group.acting, group.zone
@@ -210,7 +244,7 @@ func (g generator) unregister(t *rapid.T) Step {
 	case !g.old:
 		u.ID = oneOf(t, "id", id, id, id, 0, 1, 2) // 5.x goes by address
 	case !present:
-		t.Skip("4.x goes by id: avoided") // byID
+		avoid(t, goneByID)
 	}
 	return u
 }
@@ -228,7 +262,7 @@ func (g generator) wipe(t *rapid.T) Step { return Wipe{broker(t)} }
 func (g generator) add(t *rapid.T) Step {
 	a := Add{broker(t)}
 	if g.groups[a.Broker].masterless() {
-		t.Skip("avoided: masterless")
+		avoid(t, masterless)
 	}
 	return a
 }
@@ -248,10 +282,10 @@ func (g generator) setQueuesOf(t *rapid.T) Step {
 		q.Broker = broker(t)
 		group := &g.groups[q.Broker]
 		if group.masterless() {
-			q.Perm &^= core.PermWrite // avoided: masterless
+			q.Perm &^= core.PermWrite // or avoid(t, masterless)
 		}
 		if group.overridden {
-			t.Skip("avoided: overrideOfGroup")
+			avoid(t, overrideOfGroup)
 		}
 		s.Rows = append(s.Rows, q)
 	}

@@ -3,6 +3,7 @@
 package parity
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -17,6 +18,7 @@ type model struct {
 	old    bool // Java is a 4.x
 	rules  core.Rules
 	groups [Brokers]group
+	met    map[string]int // how often which situation came about
 }
 
 // group is one brokerName.
@@ -32,8 +34,9 @@ type group struct {
 	version    int64
 }
 
-func newModel(old bool, rules core.Rules) *model {
-	m := &model{old: old, rules: rules}
+// newModel returns an empty model, which counts the situations in met.
+func newModel(old bool, rules core.Rules, met map[string]int) *model {
+	m := &model{old: old, rules: rules, met: met}
 	for i := range m.groups {
 		m.groups[i] = group{replicas: map[int64]int{}, live: map[int]*Register{}, last: map[int]*Register{}, rows: map[int]Topic{}}
 	}
@@ -101,44 +104,74 @@ func (m *model) register(r Register) {
 		if g.empty() {
 			delete(g.live, r.Addr)
 		}
-		return // refused
+		m.met["refused"]++
+		return
 	}
 	if id, present := g.idOf(r.Addr); present && id != r.ID {
+		m.met["another id"]++
 		delete(g.replicas, id)
 	}
 	if conflicts {
+		m.met["older state"]++
 		delete(g.live, r.Addr)
 		return
 	}
 	if g.empty() {
+		if g.version > 0 {
+			m.met["return"]++
+		}
 		g.cluster, g.acting = r.Cluster, !oldForm(r.Form) && r.Acting
 	}
 	g.zone = r.Zone
-	_, known := g.replicas[r.ID]
+	holder, known := g.replicas[r.ID]
+	if known && holder != r.Addr {
+		m.met["takeover"]++
+	}
+	if was := g.live[r.Addr]; was != nil && was.Conn != r.Conn && holder == r.Addr {
+		m.met["another connection"]++
+	}
 	g.replicas[r.ID] = r.Addr
+	if _, master := g.replicas[core.MasterID]; master && r.ID != core.MasterID {
+		m.met["slave beside its master"]++
+	}
 	if contributes {
 		m.contribute(g, r, !known || g.live[r.Addr] == nil || g.live[r.Addr].Version != r.Version)
 	}
 	g.live[r.Addr], g.last[r.Addr] = &r, &r
 	g.version = max(g.version, r.Version)
 	if r.Lapse {
-		g.leave(r.Addr)
+		m.leave(g, r.Addr)
 	}
 }
 
 func (m *model) contribute(g *group, r Register, changed bool) {
+	if r.ID != core.MasterID {
+		m.met["slave contributes"]++
+	}
+	if g.overridden {
+		m.met["registered while overridden, changed "+fmt.Sprint(changed)]++
+	}
 	named, mapped := map[int]bool{}, false
 	for _, t := range r.Topics {
 		t = effective(t, r.Form)
 		named[t.Name] = true
 		mapped = mapped || t.Epoch != 0
 		was, there := g.rows[t.Name]
+		if !there && !changed {
+			m.met["missing topic, same version"]++
+		}
 		if t.Epoch == 0 {
 			t.Epoch = was.Epoch
 		}
 		if changed || !there {
 			g.rows[t.Name] = t
 		}
+	}
+	if mapped {
+		m.met["static topic"]++
+	}
+	if slices.ContainsFunc(slices.Collect(maps.Keys(g.rows)), func(name int) bool { return !named[name] }) {
+		m.met["absent topic"]++
 	}
 	if m.rules.DeleteTopicsOnRegistration && !mapped {
 		maps.DeleteFunc(g.rows, func(name int, _ Topic) bool { return !named[name] })
@@ -148,14 +181,20 @@ func (m *model) contribute(g *group, r Register, changed bool) {
 	}
 }
 
-func (g *group) leave(addr int) {
+func (m *model) leave(g *group, addr int) {
+	if g.replaced(addr) {
+		m.met["replaced one leaves"]++
+	}
 	delete(g.live, addr)
 	if id, present := g.idOf(addr); present {
 		delete(g.replicas, id)
 	}
-	if g.empty() {
+	switch {
+	case g.empty():
 		clear(g.rows)
 		g.overridden = false
+	case g.masterless():
+		m.met["slaves stand in"]++
 	}
 }
 
@@ -165,11 +204,19 @@ func (m *model) apply(s Step) {
 	case Register:
 		m.register(s)
 	case Unregister:
-		m.groups[s.Broker].leave(s.Addr)
+		m.leave(&m.groups[s.Broker], s.Addr)
 	case Close:
 		g := &m.groups[s.Broker]
-		if r := g.live[s.Addr]; r != nil && r.Conn == s.Conn && !g.replaced(s.Addr) {
-			g.leave(s.Addr)
+		r := g.live[s.Addr]
+		switch {
+		case r == nil:
+		case r.Conn != s.Conn:
+			m.met["old connection closes"]++
+		case g.replaced(s.Addr):
+			m.met["replaced one's connection closes"]++
+		default:
+			m.met["connection closes"]++
+			m.leave(g, s.Addr)
 		}
 	case Wipe:
 		m.override(s.Broker)
@@ -177,7 +224,9 @@ func (m *model) apply(s Step) {
 		m.override(s.Broker)
 	case DeleteTopic:
 		for i := range m.groups {
-			if g := &m.groups[i]; !s.InCluster || g.cluster == s.Cluster {
+			g := &m.groups[i]
+			if _, there := g.rows[s.Topic]; there && (!s.InCluster || g.cluster == s.Cluster) {
+				m.met["topic deleted"]++
 				delete(g.rows, s.Topic)
 			}
 		}
@@ -189,6 +238,7 @@ func (m *model) apply(s Step) {
 func (m *model) override(broker int) {
 	if g := &m.groups[broker]; len(g.rows) > 0 {
 		g.overridden = true
+		m.met["overridden"]++
 	}
 }
 
@@ -204,8 +254,10 @@ func (m *model) setQueues(s SetQueues) {
 	}
 	for _, q := range s.Rows {
 		if unknown(q) {
+			m.met["queues up to an unknown broker"]++
 			return
 		}
+		m.met["queues set"]++
 		rows := m.groups[q.Broker].rows
 		rows[s.Topic] = Topic{Name: s.Topic, Read: q.Read, Write: q.Write, Perm: q.Perm, SysFlag: q.SysFlag, Epoch: rows[s.Topic].Epoch}
 	}

@@ -21,7 +21,7 @@ import (
 // sequences each pair gets.
 const sequencesVariable = "PARITY_SEQUENCES"
 
-const defaultSequences = 60
+const defaultSequences = 80
 
 // setting is a Java NameServer with its properties, and what they are here.
 type setting struct {
@@ -54,6 +54,7 @@ func TestSameAsJava(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			b := start(t, s)
 			t.Run("past failures", b.pastFailures)
+			t.Run("accepted", b.acceptedDifferences)
 			t.Run("random", b.random)
 		})
 	}
@@ -91,8 +92,8 @@ func (b *bench) number() int { b.next++; return b.next }
 
 // random compares the servers over random sequences.
 func (b *bench) random(t *testing.T) {
-	setChecks(t)
-	accepted := map[string]int{}
+	setRapid(t)
+	accepted, met := map[string]int{}, map[string]int{}
 	steps := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		ctx := t.Context()
@@ -106,7 +107,7 @@ func (b *bench) random(t *testing.T) {
 			}
 			steps += len(run.Steps)
 		}()
-		m := newModel(b.pair.Old, b.rules)
+		m := newModel(b.pair.Old, b.rules, met)
 		rt.Repeat(generator{m}.actions(func(rt *rapid.T, s Step) {
 			rest, err := run.Do(ctx, s)
 			if err != nil {
@@ -118,37 +119,46 @@ func (b *bench) random(t *testing.T) {
 			m.apply(s)
 		}))
 	})
-	t.Logf("%d steps; accepted differences met: %v", steps, accepted)
+	if !t.Failed() {
+		b.reached(t, met)
+	}
+	t.Logf("%d steps\nsituations met: %v\naccepted differences met: %v", steps, met, accepted)
 }
 
-// setChecks tells rapid how many sequences to run, unless the command line did.
-func setChecks(t *testing.T) {
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	if given {
-		return
+// reached fails the test if the generator has not come to what it is for.
+func (b *bench) reached(t *testing.T, met map[string]int) {
+	situations := []string{
+		"absent topic", "another connection", "another id", "connection closes", "overridden", "return", "slave beside its master", "takeover",
+		"topic deleted",
 	}
-	n := defaultSequences
+	if !b.pair.Old {
+		situations = append(situations, "queues set", "refused", "slave contributes", "static topic")
+	}
+	for _, s := range situations {
+		if met[s] == 0 {
+			t.Errorf("no sequence had this: %s", s)
+		}
+	}
+}
+
+// setRapid tells rapid how many sequences to run, and how long, unless the
+// command line did.
+func setRapid(t *testing.T) {
+	sequences := strconv.Itoa(defaultSequences)
 	if v := os.Getenv(sequencesVariable); v != "" {
-		var err error
-		if n, err = strconv.Atoi(v); err != nil || n <= 0 {
+		if n, err := strconv.Atoi(v); err != nil || n <= 0 {
 			t.Fatalf("%s=%q is no positive number", sequencesVariable, v)
 		}
+		sequences = v
 	}
-	if err := flag.Set("rapid.checks", strconv.Itoa(n)); err != nil {
-		t.Fatal(err)
+	set := map[string]string{
+		"rapid.checks": sequences, "rapid.steps": "45",
+		"rapid.nofailfile": "true", // failures go to the table as programs
 	}
-	if err := flag.Set("rapid.nofailfile", "true"); err != nil { // failures go to the table as programs
-		t.Fatal(err)
-	}
-}
-
-func (b *bench) pastFailures(t *testing.T) {
-	for _, p := range past {
-		if p.old != b.pair.Old && p.only {
-			continue
+	flag.Visit(func(f *flag.Flag) { delete(set, f.Name) })
+	for name, value := range set {
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
-
-var past []struct{ old, only bool }

@@ -79,7 +79,7 @@ func (r *Run) finish(ctx context.Context, s Step, java, here Facts) error {
 				return fmt.Errorf("%s lapses: %w", r.names.addr(reg.Broker, reg.Addr), err)
 			}
 			// Java closes the connections of those who lapse.
-			server.hangUp(connKey{reg.Broker, reg.Addr, reg.Conn})
+			server.hangUp(reg.connKey())
 		}
 	case ok:
 		return r.sweepRefused(ctx, reg, java, here)

@@ -3,6 +3,7 @@ package parity
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"signpost/core"
 	"signpost/internal/remoting"
@@ -31,8 +32,9 @@ type Topic struct {
 type Register struct {
 	Broker  int
 	ID      int64
-	Addr    int // which of the broker's addresses
-	Conn    int // which of the address's connections
+	Addr    int  // which of the broker's addresses
+	Conn    int  // which of the address's connections
+	Shared  bool // but through the first one of broker 0's first address
 	Cluster int
 	Zone    int
 	Form    wire.RegistrationForm // forms of 4.x say nothing of acting masters and zones
@@ -42,8 +44,8 @@ type Register struct {
 	Topics  []Topic
 	Filters []int // filter servers
 	Keep    bool  // the list of filter servers is null, which keeps what is known
-	// Lapse makes it the broker's last word: it gives itself a millisecond to
-	// live, and is waited for until it is gone.
+	// Lapse makes it the broker's last word: it gives itself a moment to live,
+	// and is waited for until it is gone.
 	Lapse bool
 }
 
@@ -134,6 +136,11 @@ func (DeleteKV) late() bool     { return false }
 func (QueryVersion) late() bool { return false }
 func (Heartbeat) late() bool    { return false }
 
+// lapseAfter is the timeout of a broker that lapses: long enough for its last
+// registration to be answered on a busy machine, since servers refuse what is
+// older than its own timeout and close the connections of those that lapsed.
+const lapseAfter = 200 * time.Millisecond
+
 // oldForm says whether a form is that of a 4.x broker.
 func oldForm(f wire.RegistrationForm) bool { return f == wire.JSON4 || f == wire.Compact4 }
 
@@ -189,14 +196,21 @@ func (r Register) command(n names) remoting.Command {
 			cmd.ExtFields = append(cmd.ExtFields, fields("__ZONE_NAME", zone(r.Zone))...)
 		}
 		if r.Lapse {
-			cmd.ExtFields = append(cmd.ExtFields, fields("heartbeatTimeoutMillis", "1")...)
+			cmd.ExtFields = append(cmd.ExtFields, fields("heartbeatTimeoutMillis", number(lapseAfter.Milliseconds()))...)
 		}
 	}
 	return cmd
 }
 
 func (r Register) do(ctx context.Context, s *Server, n names) (Facts, error) {
-	return s.ask(ctx, s.conn(connKey{r.Broker, r.Addr, r.Conn}), n, r.command(n))
+	return s.ask(ctx, s.conn(r.connKey()), n, r.command(n))
+}
+
+func (r Register) connKey() connKey {
+	if r.Shared {
+		return connKey{}
+	}
+	return connKey{r.Broker, r.Addr, r.Conn}
 }
 
 func (u Unregister) do(ctx context.Context, s *Server, n names) (Facts, error) {

@@ -1,0 +1,56 @@
+//go:build e2e
+
+package parity
+
+import (
+	"strings"
+	"testing"
+
+	"signpost/internal/wire"
+)
+
+// past are sequences that once went differently here, as they were printed.
+var past = []struct {
+	name  string
+	where string // as in Accepted
+	steps []Step
+}{
+	{"a slave's topics count from when it is the lowest", "5.x", []Step{
+		Register{Addr: 1, Form: wire.JSON5, Acting: true, Version: 1, Topics: []Topic{{Name: 1, Read: 4, Write: 4, Perm: 4}, {Name: 5, Read: 4, Write: 4, Perm: 4}}},
+		Register{ID: 3, Form: wire.JSON5, Acting: true, Version: 2, Topics: []Topic{{Name: 4, Read: 4, Write: 4}, {Name: 5, Read: 4, Write: 4, Perm: 4}}},
+		Unregister{Addr: 1},
+		Register{ID: 3, Form: wire.JSON5, Acting: true, Version: 2, Topics: []Topic{{Name: 4, Read: 4, Write: 4}, {Name: 5, Read: 4, Write: 4, Perm: 4}}},
+	}},
+}
+
+// isAt says whether what is written for 4.x, 5.x or all is for this pair.
+func (b *bench) isAt(where string) bool {
+	return where == "all" || strings.HasPrefix(b.version, strings.TrimSuffix(where, "x"))
+}
+
+func (b *bench) pastFailures(t *testing.T) {
+	for _, p := range past {
+		if !b.isAt(p.where) {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			run := b.pair.NewRun(b.number())
+			defer b.cleanUp(t, run)
+			for _, s := range p.steps {
+				rest, err := run.Do(t.Context(), s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(rest) > 0 {
+					t.Fatalf("different from Java %s:\n%s\nafter\n%s", b.name, Summary(rest), Source(run.Steps))
+				}
+			}
+		})
+	}
+}
+
+func (b *bench) cleanUp(t *testing.T, run *Run) {
+	if err := run.CleanUp(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
