@@ -155,6 +155,7 @@ func TestFaults(t *testing.T) {
 		"wipe":      func(w *world) error { _, err := w.WipeWrite(w.ctx, w.now, "b1"); return err },
 		"add":       func(w *world) error { _, err := w.AddWrite(w.ctx, w.now, "b1"); return err },
 		"delete":    func(w *world) error { return w.DeleteTopic(w.ctx, w.now, "T", "") },
+		"delete, 1": func(w *world) error { return w.DeleteTopic(w.ctx, w.now, "U", "c1") },
 		"queues":    func(w *world) error { return w.RegisterQueues(w.ctx, w.now, "Q", queues) },
 		"kv":        func(w *world) error { return w.PutKV(w.ctx, core.OrderNamespace, "T", "o") },
 		"returning": register(a("gone", 0, "g", "X", "Y")),
@@ -218,6 +219,9 @@ func TestWhatACrashLeftIsMadeGood(t *testing.T) {
 			store.die("Raise", 1, false)
 			if dead.registerErr(wide) == nil {
 				t.Fatal("no error")
+			}
+			if n := len(w.stored("b1").Intent.Topics); n > 100 {
+				t.Fatalf("the intent names %d topics", n)
 			}
 			next(w)
 			if got := w.route("T"); !strings.Contains(got, "0/0/0") {

@@ -55,6 +55,7 @@ func TestRule10PermissionsAreStoredRaw(t *testing.T) {
 		"a slave's version is none": {[]func(*world){say(base), wipe, say(a("b1", 1, "b", "T", "U").state(3))}, "4"},
 		"another address":           {[]func(*world){say(base), wipe, say(a("b1", 0, "z", "T", "U").with(core.Topic{Name: "T", Queues: core.Queues{Read: 8, Write: 8, Perm: 6}}))}, "6"},
 		"its other role, unchanged": {[]func(*world){say(base), say(a("b1", 1, "z", "T", "U")), wipe, say(a("b1", 0, "z", "T", "U"))}, "4"},
+		"its other role, first":     {[]func(*world){say(base), say(a("b1", 1, "z", "T", "U")), wipe, func(w *world) { w.unregister(base) }, say(a("b1", 0, "z", "T", "U"))}, "6"},
 		"gone and back":             {[]func(*world){say(base), wipe, func(w *world) { w.unregister(base) }, say(base)}, "6"},
 		"lapsed and back":           {[]func(*world){say(base), wipe, func(w *world) { w.step(121 * time.Second) }, say(base)}, "6"},
 	} {
@@ -65,10 +66,10 @@ func TestRule10PermissionsAreStoredRaw(t *testing.T) {
 				w.route("T") // into the cache
 			}
 			addr := "{0=a}"
-			if name == "another address" || name == "its other role, unchanged" {
+			switch name {
+			case "another address", "its other role, unchanged", "its other role, first":
 				addr = "{0=z}"
-			}
-			if name == "a slave's version is none" {
+			case "a slave's version is none":
 				addr = "{0=a 1=b}"
 			}
 			w.routes("T", "b1@c1"+addr+" 8/8/"+c.perm)

@@ -243,6 +243,47 @@ func TestRenewalIsOneWrite(t *testing.T) {
 	}
 }
 
+// Renew is Register for those alone that say nothing new.
+func TestRenew(t *testing.T) {
+	store := newFaulty(newWorld(t).store)
+	w := newWorldOver(t, store)
+	b, slave := a("b1", 0, "a", "T", "U"), a("b1", 1, "b", "T", "U")
+	renew := func(b broker, want bool) core.Registered {
+		t.Helper()
+		r := b.registration()
+		r.Content = func() (core.Content, error) { t.Error("the body was read"); return core.Content{}, nil }
+		answer, done, err := w.Renew(w.ctx, w.now, r)
+		if w.must(err); done != want {
+			t.Fatalf("renewed: %v", done)
+		}
+		return answer
+	}
+	renew(b, false)
+	w.register(b, slave)
+	renew(b, true)
+	if got := renew(slave, true); got.MasterAddr != "a" || got.HAAddr != "a-ha" {
+		t.Fatal(got)
+	}
+	renew(b.only("V", "W"), false)
+	renew(a("b1", 0, "z", "T", "U"), false)
+	w.step(100 * time.Second)
+	renew(b, true)
+	w.step(100 * time.Second)
+	w.equal("groups", w.groups(), "b1@c1{0=a}")
+	renew(slave, false) // it has lapsed
+	if _, _, err := w.Renew(w.ctx, w.now, b.in("").registration()); err == nil {
+		t.Fatal("not checked")
+	}
+
+	// What somebody left behind is for Register, which raises it.
+	store.die("Raise", 1, false)
+	if w.registerErr(b.with(core.Topic{Name: "T"})) == nil {
+		t.Fatal("no error")
+	}
+	store.dead = false
+	renew(b.with(core.Topic{Name: "T"}), false)
+}
+
 func TestUnregister(t *testing.T) {
 	master, slave := a("b1", 0, "a", "T", "U"), a("b1", 1, "b", "T", "U")
 	for name, c := range map[string]struct {

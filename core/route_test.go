@@ -259,6 +259,26 @@ func TestUnknownTopicsPushNothingOut(t *testing.T) {
 	}
 }
 
+func TestWhatIsAskedForStaysCached(t *testing.T) {
+	store := newFaulty(newWorld(t).store)
+	w := newWorldOver(t, store)
+	b := a("b1", 0, "a")
+	for i := range 500 {
+		b = b.with(core.Topic{Name: fmt.Sprint("T", i)})
+	}
+	w.register(b)
+	for round := range 2 {
+		clear(store.calls)
+		for i := range 500 {
+			w.route(fmt.Sprint("T", i))
+			w.route(fmt.Sprint("absent", i))
+		}
+		if n := store.calls["Rows"]; n != 1000*(1-round) {
+			t.Fatalf("round %d: %d topics were read", round, n)
+		}
+	}
+}
+
 func liveHeap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
