@@ -145,15 +145,20 @@ func (r *Run) CleanUp(ctx context.Context) error {
 }
 
 func (r *Run) cleanUp(ctx context.Context, s *Server) error {
+	for k := range s.conns {
+		s.hangUp(k)
+	}
+	// Java knows whose a connection is only as long as nobody unregisters.
+	if err := s.drain(ctx, r.names); err != nil {
+		return fmt.Errorf("clean up: %w", err)
+	}
 	defer s.Close()
 	var steps []Step
 	for b := range Brokers {
 		for a := range Addresses {
-			for c := range Conns {
-				steps = append(steps, Close{b, a, c})
-			}
 			for c := range Clusters {
-				for id := range int64(MaxID + 1) {
+				steps = append(steps, Unregister{b, 0, a, c})
+				for id := int64(1); id <= MaxID && r.pair.Old; id++ { // 4.x goes by id
 					steps = append(steps, Unregister{b, id, a, c})
 				}
 			}
