@@ -63,6 +63,15 @@ var (
 // launch starts the program with its state in dir, and waits until it serves.
 func launch(t *testing.T, dir string, args ...string) *program {
 	t.Helper()
+	p, err := start(t, dir, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// start is launch for goroutines other than the test's.
+func start(t *testing.T, dir string, args ...string) (*program, error) {
 	p := &program{t: t}
 	args = append([]string{"--listenPort", "0", "--bindAddress", "127.0.0.1", "--httpAddr", "127.0.0.1:0",
 		"--store", filepath.Join(dir, "signpost.db"), "--kvConfigPath", filepath.Join(dir, "kvConfig.json")}, args...)
@@ -83,16 +92,16 @@ func launch(t *testing.T, dir string, args ...string) *program {
 		boot, web := bootLine.FindStringSubmatch(p.stdout.String()), webLine.FindStringSubmatch(p.stderr.String())
 		if boot != nil && web != nil {
 			p.addr, p.web = boot[1], "http://"+web[1]
-			return p
+			return p, nil
 		}
 		select {
 		case err := <-ended:
 			ended <- err
-			t.Fatalf("it ended: %v\n%s", err, p.stderr.String())
+			return nil, fmt.Errorf("it ended: %w\n%s", err, p.stderr.String())
 		default:
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("it does not start; log:\n%s", p.stderr.String())
+			return nil, fmt.Errorf("it does not start; log:\n%s", p.stderr.String())
 		}
 	}
 }
