@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,6 +198,10 @@ func (v *view) sync(ctx context.Context) (Revision, error) {
 	if head.Revision <= rev {
 		return rev, nil
 	}
+	sets, err := v.sets(ctx, head.Changes)
+	if err != nil {
+		return 0, err
+	}
 	v.follow.Lock()
 	defer v.follow.Unlock()
 	if rev = v.revision(); head.Revision <= rev {
@@ -206,36 +211,83 @@ func (v *view) sync(ctx context.Context) (Revision, error) {
 		v.forgetAll()
 	}
 	for _, c := range head.Changes {
-		if c.Revision <= rev {
-			continue
-		}
-		if err := v.apply(ctx, c); err != nil {
-			return 0, err
+		if c.Revision > rev {
+			v.apply(c, sets[c.Broker])
 		}
 	}
 	v.rev.Store(uint64(head.Revision))
 	return head.Revision, nil
 }
 
-// apply forgets what a change touches. The caller holds follow.
-func (v *view) apply(ctx context.Context, c Change) error {
+// sets reads the topics of the groups of which a change does not name what it
+// touches: before follow is taken, so that nobody waits for the store.
+func (v *view) sets(ctx context.Context, changes []Change) (map[string][]TopicFlag, error) {
+	var sets map[string][]TopicFlag
+	for _, c := range changes {
+		if !c.Many && !c.Replicas {
+			continue
+		}
+		if _, ok := sets[c.Broker]; ok {
+			continue
+		}
+		set, err := v.store.TopicSet(ctx, c.Broker)
+		if err != nil {
+			return nil, fmt.Errorf("read topics of %s: %w", c.Broker, err)
+		}
+		if sets == nil {
+			sets = map[string][]TopicFlag{}
+		}
+		sets[c.Broker] = set
+	}
+	return sets, nil
+}
+
+// apply forgets what a change touches; set is what the group has. The caller
+// holds follow.
+func (v *view) apply(c Change, set []TopicFlag) {
 	for _, t := range c.Topics {
 		v.forget(t)
 	}
-	if c.Many || c.Replicas {
-		// What shows the group now is filed under it; what will show it is in its set.
-		set, err := v.store.TopicSet(ctx, c.Broker)
-		if err != nil {
-			return fmt.Errorf("read topics of %s: %w", c.Broker, err)
-		}
-		for _, t := range set {
-			v.forget(t.Name)
-		}
-		for t := range v.topics[c.Broker] {
-			v.forget(t)
+	if !c.Many && !c.Replicas {
+		return
+	}
+	// What shows the group now is filed under it; what will show it is in its set.
+	for t := range v.topics[c.Broker] {
+		v.forget(t)
+	}
+	if len(set) > v.known() {
+		v.forgetIn(set)
+		return
+	}
+	for _, t := range set {
+		v.forget(t.Name)
+	}
+}
+
+// known is of how many topics something is known. The caller holds follow.
+func (v *view) known() (n int) {
+	for i := range v.shards {
+		n += len(v.shards[i].routes) + len(v.shards[i].absent)
+	}
+	return n
+}
+
+// forgetIn forgets what is known of the topics of a large set, which is sorted.
+// The caller holds follow.
+func (v *view) forgetIn(set []TopicFlag) {
+	drop := func(topic string) {
+		if _, ok := slices.BinarySearchFunc(set, topic, func(t TopicFlag, name string) int { return strings.Compare(t.Name, name) }); ok {
+			v.forget(topic)
 		}
 	}
-	return nil
+	for i := range v.shards {
+		for topic := range v.shards[i].routes {
+			drop(topic)
+		}
+		for topic := range v.shards[i].absent {
+			drop(topic)
+		}
+	}
 }
 
 // forget drops what is known of a topic. The caller holds follow.
