@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,10 @@ const (
 	flushAfter = 200 * time.Millisecond
 	// retryAfter is how long a failed commit waits to be tried again.
 	retryAfter = time.Second
+	// gatherTime is the least time from one commit to the next, so that many
+	// changes at once share a few of them: a commit costs as much as several
+	// registrations. A change after a pause does not wait.
+	gatherTime = 2 * time.Millisecond
 )
 
 // ErrClosed says that the store was closed before the call was done.
@@ -71,6 +76,8 @@ type disk struct {
 	db   *bbolt.DB
 	// write makes one transaction; replaced in tests that let it fail.
 	write func(map[item][]byte) error
+	// counts is how many records each bucket has; the writing goroutine's.
+	counts counts
 	// committed is told the last revision in each commit, before those who wait.
 	committed func(core.Revision)
 
@@ -173,6 +180,7 @@ func (d *disk) run() {
 	due := time.NewTimer(time.Hour)
 	defer due.Stop()
 	due.Stop()
+	last := d.now()
 	for {
 		select {
 		case <-d.changed:
@@ -185,9 +193,14 @@ func (d *disk) run() {
 			return
 		}
 		due.Stop()
+		if wait := gatherTime - d.now().Sub(last); 0 < wait && wait <= gatherTime {
+			time.Sleep(wait)
+		}
+		runtime.Gosched() // what is about to change something joins this commit
 		if !d.commit() {
 			due.Reset(retryAfter)
 		}
+		last = d.now()
 	}
 }
 
@@ -236,26 +249,36 @@ func (d *disk) update(dirty map[item][]byte) (err error) {
 	items := slices.SortedFunc(maps.Keys(dirty), func(a, b item) int {
 		return cmp.Or(cmp.Compare(a.bucket, b.bucket), cmp.Compare(a.key, b.key))
 	})
+	counts := d.counts
 	err = d.db.Update(func(tx *bbolt.Tx) error {
 		for _, it := range items {
-			b := tx.Bucket(bucketNames[it.bucket])
-			record := dirty[it]
+			b, key, record := tx.Bucket(bucketNames[it.bucket]), []byte(it.key), dirty[it]
+			if b.Get(key) != nil {
+				counts[it.bucket]--
+			}
 			var err error
 			if record == nil {
-				err = b.Delete([]byte(it.key))
+				err = b.Delete(key)
 			} else {
-				err = b.Put([]byte(it.key), record)
+				err = b.Put(key, record)
+				counts[it.bucket]++
 			}
 			if err != nil {
 				return fmt.Errorf("%s %q: %w", bucketNames[it.bucket], it.key, err)
 			}
 		}
-		return nil
+		return putCounts(tx, &counts)
 	})
 	if err != nil {
 		return fmt.Errorf("commit to %s: %w", d.path, err)
 	}
+	d.counts = counts
 	return nil
+}
+
+// putCounts stores how many records there are beside those of the meta bucket.
+func putCounts(tx *bbolt.Tx, counts *counts) error {
+	return tx.Bucket(bucketNames[metaBucket]).Put([]byte(countsKey), seal(countsKey, appendCounts(nil, counts)))
 }
 
 // close commits what is dirty and closes the file. It is left open if the

@@ -28,7 +28,11 @@ const (
 const (
 	formatKey   = "format"
 	revisionKey = "revision"
+	countsKey   = "counts"
 )
+
+// smallest is the size in bytes of the smallest file that bbolt makes.
+const smallest = 4 * 4096
 
 // What can be wrong with the file given to Open. It is left as it is.
 var (
@@ -65,8 +69,9 @@ func open(path string, now time.Time, set settings) (*Store, error) {
 		if err := create(path); err != nil {
 			return nil, err
 		}
-	case err == nil && info.Size() == 0:
-		return nil, fmt.Errorf("%w: it is empty", ErrCorrupt) // bbolt would start to fill it
+	case err == nil && info.Size() < smallest:
+		// bbolt would start to fill an empty one.
+		return nil, fmt.Errorf("%w: it has %d bytes", ErrCorrupt, info.Size())
 	}
 	db, err := openFile(path, set.lockWait)
 	if err != nil {
@@ -117,7 +122,7 @@ func create(path string) error {
 			}
 		}
 		format := seal(formatKey, binary.AppendUvarint(nil, newestFormat))
-		return tx.Bucket(bucketNames[metaBucket]).Put([]byte(formatKey), format)
+		return errors.Join(tx.Bucket(bucketNames[metaBucket]).Put([]byte(formatKey), format), putCounts(tx, &counts{}))
 	})
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return err

@@ -3,6 +3,7 @@ package memory
 import (
 	"encoding/binary"
 	"maps"
+	"math"
 	"slices"
 
 	"signpost/core"
@@ -13,6 +14,7 @@ const (
 	sessionRecord  = 1
 	kvRecord       = 1
 	revisionRecord = 1
+	countsRecord   = 1
 )
 
 // appendSession writes a session, open or closed.
@@ -39,6 +41,31 @@ func decodeRevision(content []byte) (core.Revision, error) {
 	d := decode(content, revisionRecord)
 	r := core.Revision(d.uvarint())
 	return r, d.done()
+}
+
+// counts says how many records each bucket has, so that missing ones are
+// noticed. Those of the meta bucket are not counted.
+type counts [buckets]int
+
+func appendCounts(b []byte, c *counts) []byte {
+	b = append(b, countsRecord)
+	for _, n := range c[metaBucket+1:] {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	return b
+}
+
+func decodeCounts(content []byte) (counts, error) {
+	d := decode(content, countsRecord)
+	var c counts
+	for i := range c[metaBucket+1:] {
+		n := d.uvarint()
+		if n > math.MaxInt32 {
+			d.fail("%d records", n)
+		}
+		c[int(metaBucket)+1+i] = int(n)
+	}
+	return c, d.done()
 }
 
 // appendKV writes the whole KV table.

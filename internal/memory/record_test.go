@@ -302,6 +302,7 @@ func FuzzSmallRecords(f *testing.F) {
 	f.Add(appendKV(nil, map[string]map[string]string{"n": {"k": "v"}, "e": {}}))
 	f.Add(appendRevision(nil, 300))
 	f.Add([]byte(chunkKey("broker", 7)))
+	f.Add(appendCounts(nil, &counts{0, 1, 200, 3, 1}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if s, err := decodeSession(b); err == nil {
 			again, err := decodeSession(appendSession(nil, &s))
@@ -317,6 +318,11 @@ func FuzzSmallRecords(f *testing.F) {
 			again, err := decodeRevision(appendRevision(nil, r))
 			equal(t, "revision's error", err, nil)
 			equal(t, "revision", again, r)
+		}
+		if c, err := decodeCounts(b); err == nil {
+			again, err := decodeCounts(appendCounts(nil, &c))
+			equal(t, "counts' error", err, nil)
+			equal(t, "counts", again, c)
 		}
 		if broker, n, err := parseChunkKey(b); err == nil {
 			again, m, err := parseChunkKey([]byte(chunkKey(string(broker), n)))

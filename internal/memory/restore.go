@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -21,38 +22,104 @@ func (s *Store) restore(now time.Time) (err error) {
 	// No version of an earlier run is given again.
 	s.version.Store(uint64(max(now.UnixNano(), 0)))
 	return s.disk.db.View(func(tx *bbolt.Tx) error {
-		if info, err := os.Stat(s.disk.path); err != nil || info.Size() < tx.Size() {
-			return errors.Join(err, fmt.Errorf("%w: it is cut short", ErrCorrupt))
-		}
-		var b [buckets]*bbolt.Bucket
-		for i, name := range bucketNames {
-			if b[i] = tx.Bucket(name); b[i] == nil {
-				return fmt.Errorf("%w: it has no %s", ErrCorrupt, name)
-			}
-		}
-		if err := checkFormat(b[metaBucket]); err != nil {
+		if err := checkPages(tx, s.disk.path); err != nil {
 			return err
 		}
-		return errors.Join(
-			s.restoreRevision(b[metaBucket]),
-			s.restoreGroups(b[groupsBucket], now),
-			s.restoreTopics(b[topicsBucket]),
-			s.restoreSessions(b[sessionsBucket], now),
-			s.restoreKV(b[kvBucket]),
-		)
+		return s.restoreBuckets(tx, now)
 	})
 }
 
-// each calls do for the content of every record of the bucket. Neither key nor
-// content may be kept.
-func each(b *bbolt.Bucket, what string, do func(key, content []byte) error) error {
+// checkPages checks that every page is in the file, and that every one that is
+// not free is used: bbolt believes the sizes and the free list that it finds,
+// and would write to wrong places. (Its own Check cannot be used on a damaged
+// file, for it faults in a goroutine of its own.)
+func checkPages(tx *bbolt.Tx, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("%w: it is cut short", ErrCorrupt)
+	}
+	pages, freelists := map[string]int{}, 0
+	end := int(tx.Size() / int64(tx.DB().Info().PageSize))
+	for id := 0; id < end; {
+		page, err := tx.Page(id)
+		if err != nil {
+			return err
+		}
+		size := 1
+		if page.Type != "free" {
+			size += page.OverflowCount
+		}
+		if size > end-id {
+			return fmt.Errorf("%w: page %d ends outside", ErrCorrupt, id)
+		}
+		pages[page.Type] += size
+		if page.Type == "freelist" {
+			freelists++
+		}
+		id += size
+	}
+	used := tx.Cursor().Bucket().Stats() // of the root, and all in it
+	leaves, branches := used.LeafPageN+used.LeafOverflowN, used.BranchPageN+used.BranchOverflowN
+	if pages["leaf"] != leaves || pages["branch"] != branches || freelists != 1 ||
+		pages["meta"]+pages["freelist"]+pages["free"]+leaves+branches != end {
+		return fmt.Errorf("%w: it has the pages %v, and uses %d leaves and %d branches", ErrCorrupt, pages, leaves, branches)
+	}
+	return nil
+}
+
+func (s *Store) restoreBuckets(tx *bbolt.Tx, now time.Time) error {
+	var b [buckets]*bbolt.Bucket
+	for i, name := range bucketNames {
+		if b[i] = tx.Bucket(name); b[i] == nil {
+			return fmt.Errorf("%w: it has no %s", ErrCorrupt, name)
+		}
+	}
+	if err := checkFormat(b[metaBucket]); err != nil {
+		return err
+	}
+	err := errors.Join(
+		s.restoreRevision(b[metaBucket]),
+		s.restoreGroups(b[groupsBucket], now),
+		s.restoreTopics(b[topicsBucket]),
+		s.restoreSessions(b[sessionsBucket], now),
+		s.restoreKV(b[kvBucket]),
+	)
+	if err != nil {
+		return err
+	}
+	return s.checkCounts(b[metaBucket])
+}
+
+// checkCounts checks that no record is missing among those that were read.
+func (s *Store) checkCounts(meta *bbolt.Bucket) error {
+	content, err := one(meta, countsKey)
+	if err != nil {
+		return err
+	}
+	written, err := decodeCounts(content)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, countsKey, err)
+	}
+	if s.disk.counts != written {
+		return fmt.Errorf("%w: of %v records it has %v", ErrCorrupt, written, s.disk.counts)
+	}
+	return nil
+}
+
+// each counts the records of the bucket and calls do with the content of each.
+// Neither key nor content may be kept.
+func (s *Store) each(b *bbolt.Bucket, kind bucket, do func(key, content []byte) error) error {
 	return b.ForEach(func(key, record []byte) error {
+		s.disk.counts[kind]++
 		content, err := unseal(key, record)
 		if err == nil {
 			err = do(key, content)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %s %q: %w", ErrCorrupt, what, key, err)
+			return fmt.Errorf("%w: %s %q: %w", ErrCorrupt, bucketNames[kind], key, err)
 		}
 		return nil
 	})
@@ -102,7 +169,7 @@ func (s *Store) restoreRevision(meta *bbolt.Bucket) error {
 }
 
 func (s *Store) restoreGroups(b *bbolt.Bucket, now time.Time) error {
-	return each(b, "group", func(key, content []byte) error {
+	return s.each(b, groupsBucket, func(key, content []byte) error {
 		g, err := decodeGroup(content)
 		if err != nil {
 			return err
@@ -153,7 +220,7 @@ func earlier(a, b time.Time) time.Time {
 const maxExpected = 1 << 17
 
 func (s *Store) restoreTopics(b *bbolt.Bucket) error {
-	err := each(b, "topics of", func(key, content []byte) error {
+	err := s.each(b, topicsBucket, func(key, content []byte) error {
 		broker, n, err := parseChunkKey(key)
 		if err != nil {
 			return err
@@ -209,7 +276,7 @@ func (s *Store) restoreChunk(set *topicSet, n int, topics []core.Topic) error {
 
 func (s *Store) restoreSessions(b *bbolt.Bucket, now time.Time) error {
 	next := *s.head.Load()
-	err := each(b, "session", func(key, content []byte) error {
+	err := s.each(b, sessionsBucket, func(key, content []byte) error {
 		session, err := decodeSession(content)
 		switch {
 		case err != nil:
@@ -230,21 +297,18 @@ func (s *Store) restoreSessions(b *bbolt.Bucket, now time.Time) error {
 
 // restoreKV makes the store's own file keep KV, unless another one does.
 func (s *Store) restoreKV(b *bbolt.Bucket) error {
-	if s.kv.file != nil {
-		return nil
-	}
-	content, err := one(b, kvKey)
-	if err != nil {
-		return err
-	}
 	file := &kvRecordFile{disk: s.disk}
 	var table map[string]map[string]string
-	if content != nil {
-		if table, err = decodeKV(content); err != nil {
-			return fmt.Errorf("%w: KV: %w", ErrCorrupt, err)
+	err := s.each(b, kvBucket, func(key, content []byte) (err error) {
+		if string(key) != kvKey {
+			return fmt.Errorf("%w: unknown", errRecord)
 		}
-		file.saved = seal(kvKey, appendKV(nil, table))
+		table, err = decodeKV(content)
+		file.saved = seal(kvKey, bytes.Clone(content))
+		return err
+	})
+	if err == nil && s.kv.file == nil {
+		s.kv.init(file, table)
 	}
-	s.kv.init(file, table)
-	return nil
+	return err
 }
