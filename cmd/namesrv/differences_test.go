@@ -23,6 +23,7 @@ var accepted = []rule{
 		{[]string{"4.9.7", "5.3.3"}, `[^/]+/.+/body\.queueDatas\[.*\]\.topicSynFlag`, number},
 		{v480, `[^/]+/.+/body\.queueDatas\[.*\]\.topicSysFlag`, number},
 		{v480, `[^/]+/.+/body\.queueDatas\[.*\]\.topicSynFlag`, fewer},
+		{v480, `[^/]+/.+/body\.form`, both("unquoted integer keys", "standard JSON")},
 	}},
 	{"The remark to an unknown topic (17) names the page of 5.x for every client: the page of 4.x is gone.", []where{
 		{v4, `[^/]+/.+/remark`, redirected},

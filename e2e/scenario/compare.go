@@ -175,10 +175,11 @@ func (c *comparison) body(want, got []byte) {
 		c.text("body", string(want), string(got))
 		return
 	}
-	if wBare != gBare {
+	c.value("body", w, g)
+	// Without an integer key there is none to quote.
+	if wBare != gBare && hasIntegerKey(w) && hasIntegerKey(g) {
 		c.add("body.form", formText(wBare), formText(gBare))
 	}
-	c.value("body", w, g)
 }
 
 // value compares two parsed JSON values.
@@ -329,4 +330,20 @@ func formText(bare bool) string {
 		return "unquoted integer keys"
 	}
 	return "standard JSON"
+}
+
+// hasIntegerKey says whether an object anywhere in the value has a key that is
+// an integer.
+func hasIntegerKey(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, member := range v {
+			if _, err := strconv.ParseInt(k, 10, 64); err == nil || hasIntegerKey(member) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, hasIntegerKey)
+	}
+	return false
 }

@@ -48,6 +48,7 @@ func TestCompareAnswers(t *testing.T) {
 		{"order of members", frameOf(0, "", `{"a":1,"b":2}`), frameOf(0, "", `{"b":2,"a":1}`), nil},
 		{"unquoted keys", frameOf(0, "", `{"brokerAddrs":{0:"a",-1:"b",null:"c"}}`), frameOf(0, "", `{"brokerAddrs":{0:"a",-1:"b",null:"c"}}`), nil},
 		{"form", frameOf(0, "", `{"brokerAddrs":{0:"a"}}`), frameOf(0, "", `{"brokerAddrs":{"0":"a"}}`), []string{"body.form"}},
+		{"form of another body", frameOf(0, "", `{"brokerAddrs":{0:"a"}}`), frameOf(0, "", `{"brokerAddrs":{}}`), []string{"body.brokerAddrs.0"}},
 		{"escapes", frameOf(0, "", `{"a":"\/\u00E9"}`), frameOf(0, "", `{"a":"/é"}`), nil},
 		{"a key in a string", frameOf(0, "", `{"a":"{0:,1:\"{2:"}`), frameOf(0, "", `{"a":"{0:,1:\"{2:"}`), nil},
 		{"large numbers", frameOf(0, "", `{"a":9007199254740993}`), frameOf(0, "", `{"a":9007199254740992}`), []string{"body.a"}},

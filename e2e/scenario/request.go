@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -210,8 +211,8 @@ func (r registration) wrapperJSON(is5 bool) string {
 		if is5 {
 			attributes = `"attributes":{},`
 		}
-		topics = append(topics, fmt.Sprintf(`%q:{%s"order":false,"perm":%d,"readQueueNums":%d,"topicFilterType":"SINGLE_TAG",`+
-			`"topicName":%q,"topicSysFlag":%d,"writeQueueNums":%d}`, t.name, attributes, t.perm, t.read, t.name, t.sysFlag, t.write))
+		topics = append(topics, fmt.Sprintf(`%s:{%s"order":false,"perm":%d,"readQueueNums":%d,"topicFilterType":"SINGLE_TAG",`+
+			`"topicName":%s,"topicSysFlag":%d,"writeQueueNums":%d}`, quote(t.name), attributes, t.perm, t.read, quote(t.name), t.sysFlag, t.write))
 	}
 	table := "{" + strings.Join(topics, ",") + "}"
 	if !is5 {
@@ -219,15 +220,15 @@ func (r registration) wrapperJSON(is5 bool) string {
 	}
 	var maps []string
 	for _, m := range r.mappings {
-		maps = append(maps, fmt.Sprintf("%q:%s", m.topic, m.json()))
+		maps = append(maps, quote(m.topic)+":"+m.json())
 	}
 	return fmt.Sprintf(`{"dataVersion":%s,"mappingDataVersion":%s,"topicConfigTable":%s,"topicQueueMappingDetailMap":{},`+
 		`"topicQueueMappingInfoMap":{%s}}`, r.dataVersion(true), r.dataVersion(true), table, strings.Join(maps, ","))
 }
 
 func (m mapping) json() string {
-	return fmt.Sprintf(`{"bname":%q,"currIdMap":{%s},"dirty":false,"epoch":%d,"scope":"__global__","topic":%q,"totalQueues":%d}`,
-		m.broker, m.currIDs, m.epoch, m.topic, m.total)
+	return fmt.Sprintf(`{"bname":%s,"currIdMap":{%s},"dirty":false,"epoch":%d,"scope":"__global__","topic":%s,"totalQueues":%d}`,
+		quote(m.broker), m.currIDs, m.epoch, quote(m.topic), m.total)
 }
 
 func (r registration) filterJSON() string {
@@ -236,9 +237,20 @@ func (r registration) filterJSON() string {
 	}
 	var q []string
 	for _, f := range r.filters {
-		q = append(q, strconv.Quote(f))
+		q = append(q, quote(f))
 	}
 	return "[" + strings.Join(q, ",") + "]"
+}
+
+// quote makes a JSON string, with no more escapes than Java's fastjson makes.
+func quote(s string) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		panic(err) // every string can be encoded
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // packed is the RegisterBrokerBody in the compressed form, before deflating.

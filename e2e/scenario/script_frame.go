@@ -26,7 +26,9 @@ func brokenFrames(s *Script) {
 	for _, n := range []int32{math.MinInt32, -1, 0, 1, 2, 3, 16777213, math.MaxInt32} {
 		s.cut(fmt.Sprintf("length-%d", n), fmt.Sprintf("length-%d", n), length(n))
 	}
-	s.open("longest", "longest-length-waits", length(16777212))
+	longest := binary.BigEndian.AppendUint32(nil, 16777212)
+	longest = binary.BigEndian.AppendUint32(longest, 100) // a JSON header of 100 bytes, of which not all arrive
+	s.open("longest", "longest-length-waits", append(longest, `{"code":103,"language":"JAVA",`...))
 	s.close("longest")
 
 	good := s.frame(clusters())

@@ -127,9 +127,8 @@ func topicDefaults(s *Script) {
 		return fmt.Sprintf(`{"topicConfigSerializeWrapper":{"dataVersion":{"counter":%d,"timestamp":1000},"topicConfigTable":{%s}}}`, counter, table)
 	}
 	b := broker("broker-a", "10.0.0.1:10911", 0)
-	s.ask("broker", "members-missing", b.call().body(body(1, `"bare":{"topicName":"bare"},"nameless":{"perm":4},"orders":{"topicName":"orders","perm":2,"readQueueNums":1}`)))
+	s.ask("broker", "members-missing", b.call().body(body(1, `"bare":{"topicName":"bare"},"orders":{"topicName":"orders","perm":2,"readQueueNums":1}`)))
 	s.ask("client", "route-bare", route("bare"))
-	s.ask("client", "route-nameless", route("nameless"))
 	s.ask("client", "route-orders", route("orders"))
 	s.ask("broker", "key-and-name-differ", b.call().body(body(2, `"key":{"topicName":"name","readQueueNums":3},"orders":{"topicName":"orders"}`)))
 	s.ask("client", "route-key", route("key"))
@@ -140,6 +139,9 @@ func topicDefaults(s *Script) {
 	s.ask("client", "route-odd-again", route("odd"))
 	s.ask("broker", "topic-null", b.call().body(body(5, `"odd":null,"orders":{"topicName":"orders","perm":3}`)))
 	s.ask("client", "route-after-topic-null", route("orders"))
+	s.ask("broker", "name-missing", b.call().body(body(6, `"nameless":{"perm":4},"orders":{"topicName":"orders","perm":7}`)))
+	s.ask("client", "route-nameless", route("nameless"))
+	s.ask("client", "route-after-nameless", route("orders"))
 }
 
 func filterServers(s *Script) {

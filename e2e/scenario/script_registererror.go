@@ -15,6 +15,7 @@ var registerErrorScenarios = append([]Scenario{
 
 func badBodies(s *Script) {
 	b := broker("broker-a", "10.0.0.1:10911", 0)
+	s.ask("broker", "good", s.register(b))
 	for _, c := range []struct{ name, body string }{
 		{"json-cut-off", `{"topicConfigSerializeWrapper":{`},
 		{"json-null", `null`},

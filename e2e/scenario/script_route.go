@@ -17,7 +17,7 @@ var routeScenarios = []Scenario{
 func routeForms(s *Script) {
 	s.ask("a", "register", s.register(broker("broker-a", "10.0.0.1:10911", 0)))
 	s.ask("slave", "slave", s.register(broker("broker-a", "10.0.0.2:10911", 1)))
-	s.ask("b", "large-id", s.register(broker("broker-b", "10.0.0.3:10911", 0)).with("brokerId", "9007199254740993"))
+	s.ask("slave-2", "slave-of-large-id", s.register(broker("broker-a", "10.0.0.3:10911", 1)).with("brokerId", "9007199254740993"))
 	for _, v := range []int32{-1, 0, 37, 373, 393, 399, 400, 401, 402, 407, 412, 413, 479, 612, 613, 32767} {
 		s.ask("client", fmt.Sprintf("version-%d", v), route("orders").version(v))
 	}

@@ -57,8 +57,8 @@ func (c *conn) run() {
 	closed := c.s.o.Now()
 	c.wg.Wait()
 	c.flush()
-	nc.Close()
 	c.logEnd(err)
+	nc.Close()
 	if !c.s.draining.Load() {
 		c.s.dropAll(c, closed)
 	}
