@@ -90,9 +90,8 @@ func (c *conn) loop(nc net.Conn) error {
 		// What came in one piece arrived at one time, and is answered in one:
 		// the clock is read, the latency counted and the socket written once.
 		if ready := r.Ready(); !ready || n%batch == 0 {
-			err := c.flush()
 			seen.report(c.s, req.arrived)
-			if err != nil {
+			if err := c.flush(); err != nil {
 				return err
 			}
 			if !ready {
@@ -189,10 +188,10 @@ func (c *conn) dispatch(req *request, seen *tally) error {
 		defer c.wg.Done()
 		defer func() { <-c.slots }()
 		rep := c.s.handle(h, &own)
+		c.s.o.Observer.Requests(own.cmd.Code, rep.code, 1, c.s.o.Now().Sub(own.arrived))
 		if c.answer(&own, rep) == nil {
 			c.flush()
 		}
-		c.s.o.Observer.Requests(own.cmd.Code, rep.code, 1, c.s.o.Now().Sub(own.arrived))
 	}()
 	return nil
 }
