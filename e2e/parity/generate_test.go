@@ -39,6 +39,7 @@ func (g generator) actions(do func(*rapid.T, Step)) map[string]func(*rapid.T) {
 		a["leave"] = step(g.unregister, g.unregister, g.close, g.close, g.lapse) // a lapse takes time
 		a["set queues"] = step(g.setQueuesOf)
 		a["heartbeat"] = step(g.heartbeat)
+		a["succession"] = func(t *rapid.T) { g.succession(t, do) }
 	}
 	return a
 }
@@ -62,7 +63,7 @@ func (g generator) registerAnew(t *rapid.T) Step {
 	g.drawNature(t, &r)
 	r.Version = group.version + 1
 	if !oldForm(r.Form) {
-		r.State = oneOf[int64](t, "state", 0, 0, 0, 1, 2)
+		r.State = rapid.Int64Range(0, 2).Draw(t, "state")
 	}
 	if r.Keep = present && was == r.ID && !r.Form.Compressed() && upTo(t, 8, "keep filters") == 7; !r.Keep {
 		r.Filters = rapid.SliceOfN(rapid.IntRange(0, 1), 0, 2).Draw(t, "filters")
@@ -73,10 +74,11 @@ func (g generator) registerAnew(t *rapid.T) Step {
 	}
 	names = append(names, rapid.SliceOfNDistinct(rapid.IntRange(0, Topics-1), 0, Topics, rapid.ID[int]).Draw(t, "topics")...)
 	slices.Sort(names)
+	alike := rapid.Bool().Draw(t, "alike") // as slaves are
 	for _, name := range slices.Compact(names) {
-		r.Topics = append(r.Topics, g.topic(t, group, name, r.Form))
+		r.Topics = append(r.Topics, g.topic(t, group, name, r.Form, alike))
 	}
-	g.skipAvoided(t, r)
+	avoid(t, g.parts(r)...)
 	return r
 }
 
@@ -141,10 +143,10 @@ func (g generator) drawNature(t *rapid.T, r *Register) {
 	r.Form = oneOf(t, "form", forms...)
 }
 
-// topic draws what a broker says of a topic: often what its group says of it
-// already, as slaves do, and as masters of what has not changed.
-func (g generator) topic(t *rapid.T, group *group, name int, form wire.RegistrationForm) Topic {
-	if row, there := group.rows[name]; there && effective(row, form) == row && oneOf(t, "as it is", true, true, false) {
+// topic draws what a broker says of a topic: what its group says of it already,
+// if they are alike and often if not.
+func (g generator) topic(t *rapid.T, group *group, name int, form wire.RegistrationForm, alike bool) Topic {
+	if row, there := group.rows[name]; there && effective(row, form) == row && (alike || rapid.Bool().Draw(t, "as it is")) {
 		return row
 	}
 	q := g.queues(t)
@@ -178,10 +180,21 @@ func (g generator) known(t *rapid.T) (broker, addr int) {
 	return x.broker, x.addr
 }
 
+// heirOrAny draws an address: any, or that of a slave that is its group's
+// lowest, of which there is more to be heard than before.
+func (g generator) heirOrAny(t *rapid.T) (b, a int) {
+	if b = broker(t); rapid.Bool().Draw(t, "heir") {
+		if id, a, ok := g.groups[b].lowest(); ok && id != core.MasterID {
+			return b, a
+		}
+	}
+	return b, upTo(t, Addresses, "address")
+}
+
 // registerAgain repeats an address's last registration, to the byte; whoever
 // has left comes back with it.
 func (g generator) registerAgain(t *rapid.T) Step {
-	b, a := broker(t), upTo(t, Addresses, "address")
+	b, a := g.heirOrAny(t)
 	group := &g.groups[b]
 	if group.last[a] == nil || group.replaced(a) {
 		t.Skip("it was never there, or lost its place")
@@ -196,7 +209,7 @@ func (g generator) registerAgain(t *rapid.T) Step {
 		group.empty() && group.anyReplaced() && r.Cluster != group.cluster {
 		t.Skip("its group is another now")
 	}
-	g.skipAvoided(t, r)
+	avoid(t, g.parts(r)...)
 	return r
 }
 
@@ -207,8 +220,33 @@ func (g generator) registerPart(t *rapid.T) Step {
 	r := *g.groups[b].live[a]
 	r.Conn = upTo(t, Conns, "connection")
 	r.Topics = slices.DeleteFunc(slices.Clone(r.Topics), func(Topic) bool { return rapid.Bool().Draw(t, "without") })
-	g.skipAvoided(t, r)
+	avoid(t, g.parts(r)...)
 	return r
+}
+
+// succession lets a group's lowest leave and its next, which has just said what
+// it has, say it again.
+func (g generator) succession(t *rapid.T, do func(*rapid.T, Step)) {
+	b := broker(t)
+	group := &g.groups[b]
+	id, first, ok := group.lowest()
+	if !ok || len(group.replicas) < 2 {
+		t.Skip("nobody to succeed")
+	}
+	gone := group.live[first]
+	delete(group.replicas, id)
+	_, next, _ := group.lowest()
+	group.replicas[id] = first
+	again := *group.live[next]
+	do(t, again)
+	if rapid.Bool().Draw(t, "by its connection") {
+		do(t, Close{b, first, gone.Conn})
+	} else {
+		do(t, Unregister{Broker: b, ID: id, Addr: first, Cluster: group.cluster})
+	}
+	if g.parts(again) == nil {
+		do(t, again)
+	}
 }
 
 // lapse lets a present broker register for the last time.
@@ -220,14 +258,20 @@ func (g generator) lapse(t *rapid.T) Step {
 	}
 	r.Conn = upTo(t, Conns, "connection")
 	r.Lapse = true
-	g.skipAvoided(t, r)
+	avoid(t, g.parts(r)...)
 	return r
 }
 
-// someone draws an address: one that is there, if there is any, more often
-// than not.
+// someone draws an address: the lowest of a group, one that is there, or any.
 func (g generator) someone(t *rapid.T) (b, a int) {
-	if oneOf(t, "known", true, true, false) && slices.ContainsFunc(g.groups[:], func(g group) bool { return !g.empty() }) {
+	which := oneOf(t, "someone", "lowest", "known", "any")
+	if which == "lowest" {
+		b = broker(t)
+		if _, a, ok := g.groups[b].lowest(); ok {
+			return b, a
+		}
+	}
+	if which != "any" && slices.ContainsFunc(g.groups[:], func(g group) bool { return !g.empty() }) {
 		return g.known(t)
 	}
 	return broker(t), upTo(t, Addresses, "address")

@@ -55,6 +55,16 @@ func (g *group) idOf(addr int) (int64, bool) {
 	return 0, false
 }
 
+// lowest returns the lowest id, and its address.
+func (g *group) lowest() (id int64, addr int, ok bool) {
+	for i, a := range g.replicas {
+		if !ok || i < id {
+			id, addr, ok = i, a, true
+		}
+	}
+	return id, addr, ok
+}
+
 // replaced says whether Java remembers the address only in its table of
 // connections.
 func (g *group) replaced(addr int) bool {
@@ -158,7 +168,7 @@ func (m *model) contribute(g *group, r Register, changed bool) {
 		mapped = mapped || t.Epoch != 0
 		was, there := g.rows[t.Name]
 		if !there && !changed {
-			m.met["missing topic, same version"]++
+			m.met["missing topic, same version, slave "+fmt.Sprint(r.ID != core.MasterID)]++
 		}
 		if t.Epoch == 0 {
 			t.Epoch = was.Epoch

@@ -168,7 +168,7 @@ func (r Register) content(n names) core.Content {
 		})
 		if t.Epoch != 0 {
 			c.Mappings = append(c.Mappings, &core.Mapping{
-				Topic: name, Broker: n.broker(r.Broker), Scope: "__global__", TotalQueues: t.Read, Epoch: t.Epoch,
+				Topic: name, Broker: n.broker(r.Broker), Scope: "__global__", TotalQueues: int32(t.Epoch), Epoch: t.Epoch,
 				Current: map[int32]int32{0: 0},
 			})
 		}
