@@ -9,7 +9,8 @@ import (
 	"signpost/internal/wire"
 )
 
-// past are sequences that once went differently here, as they were printed.
+// past are sequences that once went differently here, as they were printed, and
+// some that random ones seldom come to.
 var past = []struct {
 	name  string
 	where string // as in Accepted
@@ -20,6 +21,46 @@ var past = []struct {
 		Register{ID: 3, Form: wire.JSON5, Acting: true, Version: 2, Topics: []Topic{{Name: 4, Read: 4, Write: 4}, {Name: 5, Read: 4, Write: 4, Perm: 4}}},
 		Unregister{Addr: 1},
 		Register{ID: 3, Form: wire.JSON5, Acting: true, Version: 2, Topics: []Topic{{Name: 4, Read: 4, Write: 4}, {Name: 5, Read: 4, Write: 4, Perm: 4}}},
+	}},
+	{"a slave of an older state is told of no master", "5.x", []Step{
+		Register{Form: wire.JSON5, Version: 1, State: 2, Topics: []Topic{t0, t1}},
+		Register{ID: 1, Addr: 1, Form: wire.JSON5, Version: 1, State: 2, Topics: []Topic{t0, t1}},
+		Register{ID: 1, Addr: 2, Form: wire.JSON5, Version: 2, State: 1, Topics: []Topic{t0, t1}},
+		Register{ID: 2, Addr: 2, Form: wire.JSON5, Version: 3, State: 1, Topics: []Topic{t0, t1}},
+	}},
+	{"a slave of an older state loses its own place", "5.x", []Step{
+		Register{Form: wire.JSON5, Version: 1, State: 2, Topics: []Topic{t0, t1}},
+		Register{ID: 1, Addr: 1, Form: wire.JSON5, Version: 1, State: 1, Topics: []Topic{t0, t1}},
+		Register{ID: 0, Addr: 1, Form: wire.JSON5, Version: 2, State: 1, Topics: []Topic{t0, t1}},
+		Close{Addr: 1},
+	}},
+	{"a replaced master says goodbye", "5.x", []Step{
+		Register{Version: 1, Topics: []Topic{t0, t1}},
+		Register{Addr: 1, Version: 2, Topics: []Topic{t0, t1}},
+		Unregister{},
+		QueryVersion{Version: 1},
+		Register{Version: 1, Topics: []Topic{t0, t1, t2}},
+	}},
+	{"a replaced master's connection closes", "all", []Step{
+		Register{Version: 1, Topics: []Topic{t0, t1}, Filters: []int{1}},
+		Register{Addr: 1, Version: 2, Topics: []Topic{t0, t1}},
+		Close{},
+		Close{Addr: 1},
+	}},
+	{"a master lapses beside its slave and returns", "5.x", []Step{
+		Register{Form: wire.JSON5, Acting: true, Version: 1, Topics: []Topic{t0, t1}},
+		Register{ID: 1, Addr: 1, Form: wire.JSON5, Acting: true, Version: 1, Topics: []Topic{t0, t1}},
+		Register{Form: wire.JSON5, Acting: true, Version: 1, Topics: []Topic{t0, t1}, Lapse: true},
+		Register{Form: wire.JSON5, Acting: true, Version: 1, Topics: []Topic{t0, t1}},
+	}},
+	{"wiped, a master comes back to all it had", "all", []Step{
+		Register{Version: 1, Topics: []Topic{t0, t1}},
+		Wipe{},
+		Register{Version: 1, Topics: []Topic{t0, t1}},
+		Add{},
+		Wipe{},
+		Unregister{},
+		Register{Version: 1, Topics: []Topic{t0, t1}},
 	}},
 }
 
