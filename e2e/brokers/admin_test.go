@@ -27,18 +27,21 @@ func TestAdministration(t *testing.T) {
 
 func administrate(t *testing.T, version string) {
 	n := startNameServer(t, "orderMessageEnable=true")
-	b := startBroker(t, version, "broker-a", n.addr)
+	// Without its timer, a broker of 5.x cannot delete a topic.
+	b := startBroker(t, version, "broker-a", n.addr, "timerWheelEnable=true", "mappedFileSizeTimerLog=1048576")
 	n.awaitRoute(t, brokerTimeout, "TBW102", "broker-a of DefaultCluster at 0="+b.Addr+": r8 w8 perm 7")
-	mqadmin := admin{version, n.addr}
+	mqadmin := admin{version: version, namesrv: n.addr}
 	route := func(perm int, more string) string {
 		return fmt.Sprintf("broker-a of DefaultCluster at 0=%s: r4 w4 perm %d%s", b.Addr, perm, more)
 	}
 
-	out := mqadmin.run(t, "clusterList")
 	line := regexp.MustCompile(`(?m)^DefaultCluster +broker-a +0 +` + regexp.QuoteMeta(b.Addr) + ` +V` + strings.ReplaceAll(version, ".", "_") + ` `)
-	if !line.MatchString(out) {
-		t.Errorf("clusterList: no broker-a in\n%s", out)
-	}
+	await(t, brokerTimeout, "clusterList, which asks the broker for its version", func() string {
+		if out, failure := mqadmin.run(t, "clusterList"); !line.MatchString(out) {
+			return "no broker-a in\n" + out + failure
+		}
+		return ""
+	})
 
 	mqadmin.expect(t, []string{"create topic to " + b.Addr + " success."}, "updateTopic", "-c", "DefaultCluster", "-t", "orders", "-r", "4", "-w", "4")
 	if got := n.routeTo("orders"); got != route(6, "") {
@@ -47,12 +50,31 @@ func administrate(t *testing.T, version string) {
 	mqadmin.expectRoute(t, "orders", route(6, ""))
 	mqadmin.expect(t, []string{"orders\n", "TBW102\n"}, "topicList")
 	mqadmin.expect(t, []string{"DefaultCluster\n"}, "topicClusterList", "-t", "orders")
-	if out := mqadmin.run(t, "topicList", "-c"); !regexp.MustCompile(`(?m)^DefaultCluster +orders `).MatchString(out) {
-		t.Errorf("topicList -c: no orders of DefaultCluster in\n%s", out)
+	if out, failure := mqadmin.run(t, "topicList", "-c"); !regexp.MustCompile(`(?m)^DefaultCluster +orders `).MatchString(out) {
+		t.Errorf("topicList -c: no orders of DefaultCluster in\n%s%s", out, failure)
 	}
 
 	mqadmin.expect(t, []string{"SEND_OK"}, "sendMessage", "-t", "orders", "-p", "first-order")
 	mqadmin.expect(t, []string{"BODY: first-order"}, "consumeMessage", "-t", "orders")
+
+	topics, err := n.topics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := fmt.Sprintf("of broker[broker-a] in name server[%s] OK, %d", n.addr, len(topics))
+	mqadmin.expect(t, []string{"wipe write perm " + done}, "wipeWritePerm", "-b", "broker-a")
+	mqadmin.expectRoute(t, "orders", route(4, ""))
+	if out, failure := mqadmin.run(t, "sendMessage", "-t", "orders", "-p", "unwanted"); strings.Contains(out, "SEND_OK") {
+		t.Errorf("sendMessage without write permission:\n%s%s", out, failure)
+	}
+	if version == peers.V480 { // it has no addWritePerm: what the broker says next counts
+		mqadmin.expect(t, []string{"success."}, "updateTopic", "-c", "DefaultCluster", "-t", "another")
+	} else {
+		mqadmin.expect(t, []string{"add write perm " + done}, "addWritePerm", "-b", "broker-a")
+	}
+	mqadmin.expectRoute(t, "orders", route(6, ""))
+	mqadmin.expect(t, []string{"SEND_OK"}, "sendMessage", "-t", "orders", "-p", "second-order")
+	mqadmin.expect(t, []string{"BODY: first-order", "BODY: second-order"}, "consumeMessage", "-t", "orders")
 
 	mqadmin.expect(t, []string{"create or update kv config to namespace success."}, "updateKvConfig", "-s", "site", "-k", "name", "-v", "Köln=1")
 	if got := n.kv("site", "name"); got != "Köln=1" {
@@ -74,39 +96,20 @@ func administrate(t *testing.T, version string) {
 		t.Errorf("after updateOrderConf -m delete the route is %q", got)
 	}
 
-	topics, err := n.topics()
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := fmt.Sprintf("of broker[broker-a] in name server[%s] OK, %d", n.addr, len(topics))
-	mqadmin.expect(t, []string{"wipe write perm " + done}, "wipeWritePerm", "-b", "broker-a")
-	mqadmin.expectRoute(t, "orders", route(4, ""))
-	if out := mqadmin.run(t, "sendMessage", "-t", "orders", "-p", "unwanted"); strings.Contains(out, "SEND_OK") {
-		t.Errorf("sendMessage without write permission:\n%s", out)
-	}
-	if version == peers.V480 { // it has no addWritePerm: what the broker says next counts
-		mqadmin.expect(t, []string{"success."}, "updateTopic", "-c", "DefaultCluster", "-t", "another")
-	} else {
-		mqadmin.expect(t, []string{"add write perm " + done}, "addWritePerm", "-b", "broker-a")
-	}
-	mqadmin.expectRoute(t, "orders", route(6, ""))
-	mqadmin.expect(t, []string{"SEND_OK"}, "sendMessage", "-t", "orders", "-p", "second-order")
-	mqadmin.expect(t, []string{"BODY: first-order", "BODY: second-order"}, "consumeMessage", "-t", "orders")
-
 	mqadmin.expect(t, []string{"from cluster [DefaultCluster] success.", "from NameServer success."}, "deleteTopic", "-c", "DefaultCluster", "-t", "orders")
 	if got := n.routeTo("orders"); got != "no route" {
 		t.Errorf("after deleteTopic the route is %q", got)
 	}
 	// The broker registers all it has: the deleted topic stays away.
 	mqadmin.expect(t, []string{"success."}, "updateTopic", "-c", "DefaultCluster", "-t", "yet-another")
-	if out := mqadmin.run(t, "topicList"); strings.Contains(out, "orders\n") || !strings.Contains(out, "yet-another\n") {
-		t.Errorf("topicList after deleteTopic:\n%s", out)
+	if out, failure := mqadmin.run(t, "topicList"); strings.Contains(out, "orders\n") || !strings.Contains(out, "yet-another\n") {
+		t.Errorf("topicList after deleteTopic:\n%s%s", out, failure)
 	}
 
-	config := mqadmin.run(t, "getNamesrvConfig")
+	config, failure := mqadmin.run(t, "getNamesrvConfig")
 	for key, value := range map[string]string{"orderMessageEnable": "true", "listenPort": n.port(), "kvConfigPath": filepath.Join(n.dir, "kvConfig.json")} {
 		if !regexp.MustCompile(`(?m)^` + key + ` += +` + regexp.QuoteMeta(value) + `$`).MatchString(config) {
-			t.Errorf("getNamesrvConfig: no %s with %s in\n%s", key, value, config)
+			t.Errorf("getNamesrvConfig: no %s with %s in\n%s%s", key, value, config, failure)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func TestOperatorsKVFile(t *testing.T) {
 			ours := startNameServerIn(t, dir)
 			ours.expectKV(t, "ORDER_TOPIC_CONFIG", "orders", "broker-a:4;broker-b:4")
 			ours.expectKV(t, "site", "name", `Köln "1" \ 日本`)
-			admin{version, ours.addr}.expect(t, []string{"orderConf=[broker-a:4;broker-b:4]"}, "updateOrderConf", "-m", "get", "-t", "orders")
+			admin{version: version, namesrv: ours.addr}.expect(t, []string{"orderConf=[broker-a:4;broker-b:4]"}, "updateOrderConf", "-m", "get", "-t", "orders")
 			ours.putKV(t, "site", "next", "ß/é")
 			ours.stop(t)
 

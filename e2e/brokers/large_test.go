@@ -56,8 +56,8 @@ func TestBrokerWithManyTopics(t *testing.T) {
 		}
 	}
 	expectAll("after the registration")
-	if out := (admin{peers.V533, n.addr}).run(t, "topicList"); strings.Count(out, "\ntopic-") < topics-1 {
-		t.Errorf("topicList prints %d of %d topics", strings.Count(out, "\ntopic-"), topics)
+	if out, failure := (admin{version: peers.V533, namesrv: n.addr}).run(t, "topicList"); strings.Count(out, "\ntopic-") < topics-1 {
+		t.Errorf("topicList prints %d of %d topics\n%s", strings.Count(out, "\ntopic-"), topics, failure)
 	}
 
 	n.kill9(t)

@@ -49,11 +49,27 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	// Of all Java options these come last, so they win.
+	if err := os.Setenv("_JAVA_OPTIONS", "-Drmq.logback.configurationFile="+filepath.Join(dir, "logback.xml")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
 }
 
-// build makes the NameServer and the clients.
+// warnings has what is built on 5.x log little: brokers their warnings, to
+// their output, and nobody else anything.
+const warnings = `<configuration>
+  <appender name="out" class="org.apache.rocketmq.logging.ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%msg%n</pattern></encoder></appender>
+  <logger name="RocketmqBroker" level="WARN"><appender-ref ref="out"/></logger>
+  <root level="OFF"/>
+</configuration>`
+
+// build makes the NameServer, the clients and the configuration of logs.
 func build(ctx context.Context, dir string) error {
+	if err := os.WriteFile(filepath.Join(dir, "logback.xml"), []byte(warnings), 0o600); err != nil {
+		return err
+	}
 	binary = filepath.Join(dir, "namesrv")
 	if _, err := output(ctx, "go", "build", "-o", binary, "signpost/cmd/namesrv"); err != nil {
 		return err

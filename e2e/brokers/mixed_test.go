@@ -40,11 +40,11 @@ func TestMixedReleases(t *testing.T) {
 		return strings.Join(parts, "; ")
 	}
 	n.awaitRoute(t, brokerTimeout, "TBW102", route(7, versions...))
-	mqadmin := admin{peers.V480, n.addr}
+	mqadmin := admin{version: peers.V480, namesrv: n.addr}
 	mqadmin.expect(t, []string{addrs[peers.V480], addrs[peers.V497], addrs[peers.V533]}, "updateTopic", "-c", "DefaultCluster", "-t", "mixed")
 	n.awaitRoute(t, soon, "mixed", route(6, versions...))
 	for _, version := range versions {
-		admin{version, n.addr}.expectRoute(t, "mixed", route(6, versions...))
+		admin{version: version, namesrv: n.addr}.expectRoute(t, "mixed", route(6, versions...))
 	}
 
 	var bodies []string

@@ -132,10 +132,14 @@ func showIfFailed(t *testing.T, name string, output func() string) {
 // After the given time the test fails with what is missing then.
 func await(t *testing.T, within time.Duration, what string, look func() (missing string)) {
 	t.Helper()
-	deadline := time.Now().Add(within)
+	began := time.Now()
+	deadline := began.Add(within)
 	for {
 		missing := look()
 		if missing == "" {
+			if took := time.Since(began); took > time.Second {
+				t.Logf("%v for %s", took.Round(100*time.Millisecond), what) // where a run's time goes
+			}
 			return
 		}
 		if time.Now().After(deadline) {

@@ -65,7 +65,7 @@ func TestBrokersThatAskFirst(t *testing.T) {
 		t.Errorf("of brokers that only ask, the route is %q, want %q", got, all("7"))
 	}
 
-	admin{peers.V533, n.addr}.expect(t, []string{"success."}, "updateTopic", "-c", "DefaultCluster", "-t", "new")
+	admin{version: peers.V533, namesrv: n.addr}.expect(t, []string{"success."}, "updateTopic", "-c", "DefaultCluster", "-t", "new")
 	n.awaitRoute(t, soon, "new", all("6"))
 
 	// A NameServer that has lost its files asks for everything again.
@@ -90,7 +90,7 @@ func TestRegistrationInParts(t *testing.T) {
 		return fmt.Sprintf("broker-a of DefaultCluster at 0=%s: r8 w8 perm %d; broker-b of DefaultCluster at 0=%s: r8 w8 perm %d", a.Addr, perm, b.Addr, perm)
 	}
 	n.awaitRoute(t, brokerTimeout, "TBW102", route(7))
-	admin{peers.V533, n.addr}.expect(t, []string{a.Addr, b.Addr}, "updateTopic", "-c", "DefaultCluster", "-t", "new")
+	admin{version: peers.V533, namesrv: n.addr}.expect(t, []string{a.Addr, b.Addr}, "updateTopic", "-c", "DefaultCluster", "-t", "new")
 	n.awaitRoute(t, soon, "new", route(6))
 	if single.count(remoting.RegisterTopicInNameServer) == 0 {
 		t.Error("broker-b has not registered its new topic by itself")

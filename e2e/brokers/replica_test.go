@@ -28,7 +28,7 @@ func masterAndSlave(t *testing.T, version string) {
 	master := startBroker(t, version, "broker-a", n.addr)
 	const queues = ": r8 w8 perm "
 	n.awaitRoute(t, brokerTimeout, "TBW102", "broker-a of DefaultCluster at 0="+master.Addr+queues+"7")
-	admin{version, n.addr}.expect(t, []string{"create topic to " + master.Addr + " success."}, "updateTopic", "-c", "DefaultCluster", "-t", "events")
+	admin{version: version, namesrv: n.addr}.expect(t, []string{"create topic to " + master.Addr + " success."}, "updateTopic", "-c", "DefaultCluster", "-t", "events")
 	slave := startBroker(t, version, "broker-a", n.addr, "brokerId=1", "brokerRole=SLAVE", "slaveReadEnable=true")
 	both := "broker-a of DefaultCluster at 0=" + master.Addr + " 1=" + slave.Addr + queues + "6"
 	n.awaitRoute(t, brokerTimeout, "events", both)

@@ -30,7 +30,7 @@ func restart(t *testing.T, version string) {
 	n := startNameServer(t)
 	b := startBroker(t, version, "broker-a", n.addr, "registerNameServerPeriod=60000")
 	n.awaitRoute(t, brokerTimeout, "TBW102", "broker-a of DefaultCluster at 0="+b.Addr+": r8 w8 perm 7")
-	mqadmin := admin{version, n.addr}
+	mqadmin := admin{version: version, namesrv: n.addr}
 	topic := func(name string) { mqadmin.expect(t, []string{"success."}, "updateTopic", "-b", b.Addr, "-t", name) }
 	topic("events")
 	route := "broker-a of DefaultCluster at 0=" + b.Addr + ": r8 w8 perm 6"
@@ -98,7 +98,7 @@ func TestWipedPermissionSurvivesRestart(t *testing.T) {
 		return fmt.Sprintf("broker-a of DefaultCluster at 0=%s: r8 w8 perm %d", b.Addr, perm)
 	}
 	n.awaitRoute(t, brokerTimeout, "TBW102", route(7))
-	admin{peers.V497, n.addr}.expect(t, []string{"OK"}, "wipeWritePerm", "-b", "broker-a")
+	admin{version: peers.V497, namesrv: n.addr}.expect(t, []string{"OK"}, "wipeWritePerm", "-b", "broker-a")
 	n.kill9(t)
 	n.start(t)
 	if got := n.routeTo("TBW102"); got != route(5) {

@@ -9,11 +9,12 @@ import (
 )
 
 // TestTLS: brokers and mqadmin use TLS on the port that others use without,
-// with the certificate that is made up when there is none. (Not parallel: an
-// option of the JVM comes by the environment.)
+// with the certificate that is made up when there is none.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			n := startNameServer(t)
 			line := startTap(t, n)
 			b := startBroker(t, version, "broker-a", line.addr, "useTLS=true")
@@ -23,8 +24,7 @@ func TestTLS(t *testing.T) {
 				t.Fatal("the broker came without TLS")
 			}
 
-			t.Setenv("JAVA_TOOL_OPTIONS", "-Dtls.enable=true")
-			mqadmin := admin{version, line.addr}
+			mqadmin := admin{version: version, namesrv: line.addr, options: "-Dtls.enable=true"}
 			before := line.tlsConns()
 			mqadmin.expectRoute(t, "TBW102", route)
 			if line.tlsConns() == before {
