@@ -218,4 +218,3 @@ func eventually(t *testing.T, what string, ok func() bool) {
 func (f *fixture) routed(topic string) bool {
 	return f.dial().call(routeOf(topic)).Code == remoting.Success
 }
-
