@@ -4,7 +4,6 @@ package brokers
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -116,12 +115,9 @@ func administrate(t *testing.T, version string) {
 
 // unordered says why the broker does not know yet that the topic is ordered.
 func unordered(b *peers.Process, topic string) string {
-	table, err := os.ReadFile(filepath.Join(b.Dir, "store", "config", "topics.json"))
-	if err != nil {
-		return err.Error()
-	}
-	entry := regexp.MustCompile(`"` + topic + `":\s*\{[^}]*\}?[^}]*\}`).Find(table)
-	if !regexp.MustCompile(`"order":\s*true`).Match(entry) {
+	table := fetchText(filepath.Join(b.Dir, "store", "config", "topics.json"))
+	entry := regexp.MustCompile(`"` + topic + `":\s*\{[^}]*\}?[^}]*\}`).FindString(table)
+	if !regexp.MustCompile(`"order":\s*true`).MatchString(entry) {
 		return fmt.Sprintf("topics.json has %s", entry)
 	}
 	return ""

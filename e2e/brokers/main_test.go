@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +33,14 @@ var (
 // download of the jars where they are not there.
 const buildTimeout = 10 * time.Minute
 
+// maxParallel bounds how many tests run at once, on however many processors:
+// each runs up to four JVMs.
+const maxParallel = 4
+
 func TestMain(m *testing.M) {
+	if runtime.GOMAXPROCS(0) > maxParallel {
+		_ = flag.Set("test.parallel", strconv.Itoa(maxParallel)) // -parallel wins
+	}
 	flag.Parse()
 	os.Exit(run(m))
 }

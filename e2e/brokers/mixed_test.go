@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"signpost/e2e/peers"
 )
@@ -16,7 +15,7 @@ import (
 // of each use them all, and takes the brokers away in three ways.
 func TestMixedReleases(t *testing.T) {
 	t.Parallel()
-	const lease = 15 * time.Second // longer than the brokers' period
+	const lease = 2 * period
 	n := startNameServer(t, fmt.Sprint("brokerTimeoutMillis=", lease.Milliseconds()))
 	line := startTap(t, n)
 	addrs := map[string]string{}
@@ -71,11 +70,12 @@ func TestMixedReleases(t *testing.T) {
 		consumer.end(t, syscall.SIGKILL)
 	}
 
-	// A process that dies closes its connection: its routes go at once.
+	// A process that dies closes its connection: its routes go at once, and not
+	// when its time is over.
 	if err := started[peers.V480].Kill9(); err != nil {
 		t.Fatal(err)
 	}
-	n.awaitRoute(t, soon/2, "mixed", route(6, peers.V497, peers.V533))
+	n.awaitRoute(t, (lease-period)/2, "mixed", route(6, peers.V497, peers.V533))
 
 	// One that hangs, or cannot be reached, does not: they go when their time
 	// is over.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"signpost/e2e/peers"
 	"signpost/internal/remoting"
@@ -20,7 +19,7 @@ import (
 // They deflate what they send, 5.3.3 without saying so.
 func TestBrokersThatAskFirst(t *testing.T) {
 	t.Parallel()
-	const lease = 15 * time.Second
+	const lease = 2 * period
 	n := startNameServer(t, fmt.Sprint("brokerTimeoutMillis=", lease.Milliseconds()))
 	lines := map[string]*tap{}
 	var route []string
@@ -48,7 +47,7 @@ func TestBrokersThatAskFirst(t *testing.T) {
 	for version, line := range lines {
 		registered[version], asked[version] = line.count(remoting.RegisterBroker), line.count(remoting.QueryDataVersion)
 	}
-	await(t, 5*period, "three questions of each broker", func() string {
+	await(t, 3*lease, "three questions of each broker", func() string {
 		for version, line := range lines {
 			if more := line.count(remoting.QueryDataVersion) - asked[version]; more < 3 {
 				return fmt.Sprintf("%d of %s", more, version)

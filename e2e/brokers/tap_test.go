@@ -107,7 +107,7 @@ func (g gate) Write(b []byte) (int, error) {
 
 // listen notes the requests in r.
 func (p *tap) listen(r io.Reader) {
-	defer io.Copy(io.Discard, r) // whatever it is, it shall pass
+	defer func() { _, _ = io.Copy(io.Discard, r) }() // whatever it is, it shall pass
 	buffered := bufio.NewReaderSize(r, remoting.ReaderBuffer)
 	if first, err := buffered.Peek(1); err != nil {
 		return
