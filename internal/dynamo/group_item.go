@@ -126,8 +126,14 @@ func (d *decoder) replica(r *core.Replica) {
 	r.ActingMaster = core.ActingMaster(d.uint())
 	r.FilterServers = d.strings()
 	r.Registered = d.time()
+	last := ""
 	for range d.count() {
-		r.Leases = append(r.Leases, core.Lease{Session: d.string(), Said: d.time()})
+		l := core.Lease{Session: d.string(), Said: d.time()}
+		if l.Session <= last {
+			d.fail() // they are sorted, each session once, and the direct one is not here
+		}
+		last = l.Session
+		r.Leases = append(r.Leases, l)
 	}
 }
 
