@@ -1,6 +1,9 @@
 package memory
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // InterceptCommits puts do around every transaction that writes the file.
 func (s *Store) InterceptCommits(do func(write func() error) error) {
@@ -17,3 +20,6 @@ const NewestFormat = newestFormat
 func FormatRecord(format uint64) []byte {
 	return seal(formatKey, binary.AppendUvarint(nil, format))
 }
+
+// stringData tells copies of a string apart.
+func stringData(s string) *byte { return unsafe.StringData(s) }

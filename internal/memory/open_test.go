@@ -190,8 +190,8 @@ func TestOpenOfACutFile(t *testing.T) {
 	}
 }
 
-// TestOpenOfAFileWithOneWrongByte: whatever it hits, the answer is a store or
-// an error, and no crash; and no store reads other than the one written.
+// TestOpenOfAFileWithOneWrongByte: the answer is an error, or a store that reads
+// as the one written, and no crash.
 func TestOpenOfAFileWithOneWrongByte(t *testing.T) {
 	path := filledFile(t)
 	whole, err := os.ReadFile(path)
