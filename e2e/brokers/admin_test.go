@@ -66,8 +66,8 @@ func administrate(t *testing.T, version string) {
 	if out, failure := mqadmin.run(t, "sendMessage", "-t", "orders", "-p", "unwanted"); strings.Contains(out, "SEND_OK") {
 		t.Errorf("sendMessage without write permission:\n%s%s", out, failure)
 	}
-	if version == peers.V480 { // it has no addWritePerm: what the broker says next counts
-		mqadmin.expect(t, []string{"success."}, "updateTopic", "-c", "DefaultCluster", "-t", "another")
+	if version == peers.V480 { // it has no addWritePerm, but what the broker says next counts
+		mqadmin.expect(t, []string{"success."}, "updateTopic", "-c", "DefaultCluster", "-t", "orders", "-r", "4", "-w", "4")
 	} else {
 		mqadmin.expect(t, []string{"add write perm " + done}, "addWritePerm", "-b", "broker-a")
 	}
