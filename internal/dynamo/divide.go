@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -10,23 +11,25 @@ import (
 
 // divide divides a set that has grown into more chunks. The new chunks are
 // written beside the old ones, which hold until the manifest names the new;
-// no row is touched.
+// no row is touched. A division that stopped half way may have left some of
+// the new ones: they are overwritten, or the manifest says that they are
+// empty, which counts more than what they hold.
 func (tw *topicWriter) divide(ctx context.Context, m manifest, chunks int) (manifest, error) {
 	items, err := tw.s.query(ctx, setPartition(tw.w.Broker))
 	if err != nil {
 		return m, err
 	}
-	set, err := readSet(items)
+	set, err := readSet(items, tw.mend)
 	if err != nil || set.manifest.version != m.version {
 		return m, errOvertaken
+	}
+	if damaged := set.damaged(); len(damaged) > 0 {
+		return m, tw.distrust(ctx, m, damaged)
 	}
 	next := manifest{version: m.version, sums: make([]sum, chunks)}
 	parts := make([]chunk, chunks)
 	for n, c := range set.chunks {
 		settled := m.sums[n] == c.sum
-		if !settled && m.sums[n] != unsettled {
-			return m, errOvertaken
-		}
 		if settled {
 			c.leaving = nil // gone since
 		}
@@ -37,8 +40,8 @@ func (tw *topicWriter) divide(ctx context.Context, m manifest, chunks int) (mani
 	}
 	var writes []types.WriteRequest
 	for n, c := range parts {
-		if len(c.topics)+len(c.leaving) == 0 {
-			continue // an item that is not there says so too
+		if len(c.topics)+len(c.leaving) == 0 && next.sums[n] != unsettled {
+			continue // the manifest says so
 		}
 		it, err := chunkItem(c.topics, c.leaving)
 		if err != nil {
@@ -62,7 +65,7 @@ func (tw *topicWriter) divide(ctx context.Context, m manifest, chunks int) (mani
 	if next, err = tw.s.putManifest(ctx, tw.w.Broker, next); err != nil {
 		return m, err
 	}
-	return next, tw.deleteChunks(ctx, items)
+	return next, tw.deleteChunks(ctx, slices.DeleteFunc(items, func(it item) bool { return isChunkOf(it, chunks) }))
 }
 
 // moveTo puts what a chunk says to where it belongs among more chunks.

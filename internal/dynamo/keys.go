@@ -73,7 +73,10 @@ func chunkKey(broker string, chunks, n int) key {
 	return key{setPartition(broker), chunkSort(chunks, n)}
 }
 
-func chunkSort(chunks, n int) string { return fmt.Sprintf("%s%04x#%04x", chunkPrefix, chunks, n) }
+func chunkSort(chunks, n int) string { return fmt.Sprintf("%s%04x", divisionPrefix(chunks), n) }
+
+// divisionPrefix begins the sort keys of the parts of a set divided into chunks.
+func divisionPrefix(chunks int) string { return fmt.Sprintf("%s%04x#", chunkPrefix, chunks) }
 
 func kvPartition(namespace string) string { return "K#" + namespace }
 

@@ -165,7 +165,7 @@ func TestSetsCoverWhatIsUnsettled(t *testing.T) {
 		maps.Copy(it, chunkKey("b", 1, 0).attributes())
 		manifest := manifestKey("b").attributes()
 		maps.Copy(manifest, item{formatAttr: number(1), versionAttr: unsigned(1), manifestSums: blob(test.sum[:]), manifestCount: number(1)})
-		set, err := readSet([]item{it, manifest})
+		set, err := readSet([]item{it, manifest}, false)
 		if err != nil || !slices.Equal(set.flags(), test.want) {
 			t.Errorf("%v: %v, %v", test.sum, set.flags(), err)
 		}
@@ -173,7 +173,10 @@ func TestSetsCoverWhatIsUnsettled(t *testing.T) {
 	manifest := manifestKey("b").attributes()
 	settled := stay.sum()
 	maps.Copy(manifest, item{formatAttr: number(1), versionAttr: unsigned(1), manifestSums: blob(settled[:]), manifestCount: number(1)})
-	if _, err := readSet([]item{manifest}); err != errMoving {
+	if _, err := readSet([]item{manifest}, false); err != errMoving {
 		t.Errorf("a chunk that is not there: %v", err)
+	}
+	if set, err := readSet([]item{manifest}, true); err != nil || !slices.Equal(set.damaged(), []int{0}) {
+		t.Errorf("a chunk that never comes: %v, damaged %v", err, set.damaged())
 	}
 }

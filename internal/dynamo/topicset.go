@@ -27,11 +27,13 @@ func (s *Store) TopicSet(ctx context.Context, broker string) ([]core.TopicFlag, 
 		if err != nil {
 			return nil, fmt.Errorf("read topics of %s: %w", broker, err)
 		}
-		set, err := readSet(items)
+		// A set that is the same each time is damaged, not divided: what is
+		// left of it has to do, for no route could be followed without it.
+		set, err := readSet(items, attempt == setReads)
 		if err == nil {
 			return set.flags(), nil
 		}
-		if !errors.Is(err, errMoving) || attempt == setReads {
+		if !errors.Is(err, errMoving) {
 			return nil, fmt.Errorf("read topics of %s: %w", broker, err)
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -49,7 +51,8 @@ type topicSet struct {
 // readSet makes a set of all items of its partition. The manifest is the last
 // of them, and was read last: whatever chunk it calls settled has its rows
 // since then, and nothing is left out that was there when the chunk was read.
-func readSet(items []item) (topicSet, error) {
+// errMoving if a chunk is missing, unless that is to be taken for damage.
+func readSet(items []item, mend bool) (topicSet, error) {
 	var manifestItem item
 	if n := len(items); n > 0 && keyOf(items[n-1]).sk == manifestSort {
 		items, manifestItem = items[:n-1], items[n-1]
@@ -71,11 +74,21 @@ func readSet(items []item) (topicSet, error) {
 			if set.chunks[n], err = chunkOfItem(it); err != nil {
 				return topicSet{}, err
 			}
-		case sum != unsettled:
+		case sum != unsettled && !mend:
 			return topicSet{}, errMoving
 		}
 	}
 	return set, nil
+}
+
+// damaged returns the chunks that are not what the manifest vouches for.
+func (set topicSet) damaged() (list []int) {
+	for n, sum := range set.manifest.sums {
+		if sum != unsettled && sum != set.chunks[n].sum {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // flags returns every name whose row may be there.
@@ -95,3 +108,7 @@ func (set topicSet) flags() []core.TopicFlag {
 }
 
 func isChunk(it item) bool { return strings.HasPrefix(keyOf(it).sk, chunkPrefix) }
+
+func isChunkOf(it item, chunks int) bool {
+	return strings.HasPrefix(keyOf(it).sk, divisionPrefix(chunks))
+}
