@@ -70,6 +70,9 @@ const (
 	rowItem   = 120 + 100
 	setItem   = 500 + 100 // a broker's manifest and one chunk
 
+	revisionItem = 1024
+	sessionItem  = 200
+
 	sweptGroups  = 1000
 	routedGroups = 16
 )
@@ -91,6 +94,7 @@ func (a Assumptions) BehindShims(brokers float64) Month {
 	var beat, churn, reconcile, restart Usage
 	beat.call(a.Shims*beats, a.RegisterMB, a.RegisterMillis, a.AnswerBytes)
 	beat.add(a.Shims*beats, SessionBeat)
+	beat[Reads] += a.Shims * beats * SessionBeat.Takes.Read * (a.headSteps() - 1)
 
 	churn = at
 	churn.call(busy, a.RouteMB, a.RouteMillis, a.AnswerBytes)
@@ -183,6 +187,13 @@ func (a Assumptions) topicsTouched(brokers float64) float64 {
 
 // routeRead is the read units of a topic that an instance knows nothing of.
 func (a Assumptions) routeRead() float64 { return a.perTopic(RouteCold) }
+
+// headSteps is how many times 4 KB the revision and the sessions beside it take:
+// a beat's answer reads them all.
+func (a Assumptions) headSteps() float64 {
+	const readStep = 4096
+	return math.Ceil((revisionItem + a.Shims*sessionItem) / readStep)
+}
 
 // perTopic is what an operation on a topic of 16 groups takes on one of the
 // assumed number.

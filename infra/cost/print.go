@@ -143,6 +143,7 @@ func (p *printer) assumptions(a Assumptions) {
 func (p *printer) prices() {
 	p.line("\n## Prices\n")
 	p.line("us-east-1, November 2026. Free for ever is what an account has every month, not in its first year alone. An account's first three dashboards cost nothing in either sum.\n")
+	p.line("Not in the sums: the bucket that a deployment is copied to, keeping logs longer than they are taken in ($0.03 a GB), taxes and support; and the first registration of each broker, one write a topic, once.\n")
 	p.header("item", "dollars", "for a", "free for ever", "source")
 	for _, i := range Prices {
 		p.row(i.Item, strconv.FormatFloat(i.Per, 'f', -1, 64), i.Unit, number(i.Free), i.Source)
