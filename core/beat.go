@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,7 +15,7 @@ import (
 func (r *Registry) Beat(ctx context.Context, now time.Time, b Beat) (BeatAnswer, error) {
 	if b.Session == "" && b.HasID {
 		g, err := r.store.Renew(ctx, now, Renewal{
-			Cluster: b.Cluster, Broker: b.Broker, ID: b.ID, Addr: b.Addr, DataVersion: b.DataVersion, Said: saidAt(now, b.Age),
+			Front: b.Front, Cluster: b.Cluster, Broker: b.Broker, ID: b.ID, Addr: b.Addr, DataVersion: b.DataVersion, Said: saidAt(now, b.Age),
 		})
 		if err == nil && g.unsettled() {
 			err = r.settleNamed(ctx, b.Broker)
@@ -38,10 +39,8 @@ func (r *Registry) Beat(ctx context.Context, now time.Time, b Beat) (BeatAnswer,
 
 func (t *transition) beat(b Beat) (answer BeatAnswer, store bool, err error) {
 	said := saidAt(t.now, b.Age)
-	if b.Session != "" {
-		if s, ok := t.sessions.Find(b.Session); !ok || !s.Alive(t.now) {
-			return 0, false, fmt.Errorf("session %s: %w", b.Session, ErrSessionClosed)
-		}
+	if err := t.vouches(b.Session, b.Owner); err != nil {
+		return 0, false, err
 	}
 	i := t.group.indexOfAddr(b.Addr)
 	if i < 0 || b.HasID && t.group.Replicas[i].ID != b.ID || t.group.Cluster != b.Cluster {
@@ -53,8 +52,9 @@ func (t *transition) beat(b Beat) (answer BeatAnswer, store bool, err error) {
 		answer = max(answer, BeatRegister)
 	}
 	replica.Leases = t.holding(*replica)
-	if b.Session != "" || len(replica.Leases) > 0 && replica.Leases[0].Session == "" {
-		replica.Leases = withLease(replica.Leases, Lease{Session: b.Session, Said: said})
+	lease := leaseOf(b.Session, b.Front, said)
+	if b.Session != "" || slices.ContainsFunc(replica.Leases, func(l Lease) bool { return l.held("", b.Front) }) {
+		replica.Leases = withLease(replica.Leases, lease)
 	} else {
 		answer = max(answer, BeatRegister) // only a registration makes a direct lease
 	}

@@ -28,14 +28,14 @@ func TestCachedRoutesAreInvalidated(t *testing.T) {
 		"filter servers":     {func(w *world) { w.register(b.filters("f")) }, aRoute + "; filter a=f"},
 		"mapping":            {func(w *world) { w.register(b.mapped("T", 1)) }, aRoute + " mapping b1:4@1map[0:0]"},
 		"mapping, split":     {func(w *world) { w.register(b.only("V", "W").mapped("T", 1)) }, aRoute + " mapping b1:4@1map[0:0]"},
-		"wiped":              {func(w *world) { _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) }, "b1@c1{0=a} 8/8/4"},
-		"deleted":            {func(w *world) { w.must(w.DeleteTopic(w.ctx, w.now, "T", "")) }, "none"},
-		"deleted in cluster": {func(w *world) { w.must(w.DeleteTopic(w.ctx, w.now, "T", "c1")) }, "none"},
-		"deleted elsewhere":  {func(w *world) { w.must(w.DeleteTopic(w.ctx, w.now, "T", "c2")) }, aRoute},
+		"wiped":              {func(w *world) { _, _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) }, "b1@c1{0=a} 8/8/4"},
+		"deleted":            {func(w *world) { w.did(w.DeleteTopic(w.ctx, w.now, "T", "")) }, "none"},
+		"deleted in cluster": {func(w *world) { w.did(w.DeleteTopic(w.ctx, w.now, "T", "c1")) }, "none"},
+		"deleted elsewhere":  {func(w *world) { w.did(w.DeleteTopic(w.ctx, w.now, "T", "c2")) }, aRoute},
 		"queues": {func(w *world) {
-			w.must(w.RegisterQueues(w.ctx, w.now, "T", []core.Row{{Broker: "b1", Topic: core.Topic{Queues: core.Queues{Read: 3}}}}))
+			w.did(w.RegisterQueues(w.ctx, w.now, "T", []core.Row{{Broker: "b1", Topic: core.Topic{Queues: core.Queues{Read: 3}}}}))
 		}, "b1@c1{0=a} 3/0/0"},
-		"order":           {func(w *world) { w.must(w.PutKV(w.ctx, core.OrderNamespace, "T", "o")) }, aRoute + "; order o"},
+		"order":           {func(w *world) { w.did(w.PutKV(w.ctx, core.OrderNamespace, "T", "o")) }, aRoute + "; order o"},
 		"unregistered":    {func(w *world) { w.unregister(b) }, "none"},
 		"dropped":         {func(w *world) { w.drop(b) }, "none"},
 		"lapsed":          {func(w *world) { w.step(120_001 * ms) }, "none"},
@@ -108,7 +108,7 @@ func TestEncodedOncePerChange(t *testing.T) {
 		w.step(10 * time.Second)
 		w.beat(b)
 		w.register(b)
-		w.must(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1", Topic: core.Topic{Queues: core.Queues{Read: int32(encoded)}}}}))
+		w.did(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1", Topic: core.Topic{Queues: core.Queues{Read: int32(encoded)}}}}))
 		for form := range core.RouteForm(3) {
 			w.equal("encoded", ask(form), fmt.Sprint(form, " ", aRoute))
 		}

@@ -17,10 +17,10 @@ func TestRule09AnswersToAConfirmation(t *testing.T) {
 		want   core.BeatAnswer
 	}{
 		"ok":               {nil, base.via("s", 0).beat(), core.BeatOK},
-		"ok, by address":   {nil, core.Beat{Cluster: "c1", Broker: "b1", Addr: "a", Session: "s"}, core.BeatOK},
-		"ok, its version":  {nil, core.Beat{Cluster: "c1", Broker: "b1", Addr: "a", Session: "s", DataVersion: &version}, core.BeatOK},
+		"ok, by address":   {nil, core.Beat{Cluster: "c1", Broker: "b1", Addr: "a", Session: "s", Owner: "owner"}, core.BeatOK},
+		"ok, its version":  {nil, core.Beat{Cluster: "c1", Broker: "b1", Addr: "a", Session: "s", Owner: "owner", DataVersion: &version}, core.BeatOK},
 		"ok, direct":       {nil, base.beat(), core.BeatOK},
-		"another version":  {nil, core.Beat{Cluster: "c1", Broker: "b1", Addr: "a", Session: "s", DataVersion: &other}, core.BeatRegister},
+		"another version":  {nil, core.Beat{Cluster: "c1", Broker: "b1", Addr: "a", Session: "s", Owner: "owner", DataVersion: &other}, core.BeatRegister},
 		"another, direct":  {nil, core.Beat{Cluster: "c1", Broker: "b1", HasID: true, Addr: "a", DataVersion: &other}, core.BeatRegister},
 		"lost here":        {nil, a("b2", 0, "z").via("s", 0).beat(), core.BeatRegister},
 		"lost here, alone": {nil, a("b1", 1, "z").via("s", 0).beat(), core.BeatRegister},
@@ -29,11 +29,11 @@ func TestRule09AnswersToAConfirmation(t *testing.T) {
 		"taken over":       {func(w *world) { w.register(a("b1", 0, "z", "T", "U")) }, base.via("s", 0).beat(), core.BeatGone},
 		"other role since": {func(w *world) { w.register(a("b1", 1, "a", "T", "U")) }, base.via("s", time.Second).beat(), core.BeatGone},
 		"other cluster":    {func(w *world) { w.register(base.in("c2")) }, base.via("s", time.Second).beat(), core.BeatGone},
-		"deleted since": {func(w *world) { w.must(w.DeleteTopic(w.ctx, w.now, "T", "")) },
+		"deleted since": {func(w *world) { w.did(w.DeleteTopic(w.ctx, w.now, "T", "")) },
 			base.via("s", time.Second).beat(), core.BeatGone},
-		"deleted before": {func(w *world) { w.must(w.DeleteTopic(w.ctx, w.now, "T", "")); w.step(time.Second) },
+		"deleted before": {func(w *world) { w.did(w.DeleteTopic(w.ctx, w.now, "T", "")); w.step(time.Second) },
 			base.via("s", 0).beat(), core.BeatRegister},
-		"deleted before, direct": {func(w *world) { w.must(w.DeleteTopic(w.ctx, w.now, "T", "")); w.step(time.Second) },
+		"deleted before, direct": {func(w *world) { w.did(w.DeleteTopic(w.ctx, w.now, "T", "")); w.step(time.Second) },
 			base.beat(), core.BeatRegister},
 		"only a session's, direct": {func(w *world) { w.register(base.via("s", 0)); w.drop(base) }, base.beat(), core.BeatRegister},
 	} {
@@ -67,7 +67,7 @@ func TestRule09AnswersToAConfirmation(t *testing.T) {
 		w := newWorld(t)
 		w.open("s")
 		w.register(base.via("s", 0))
-		w.must(w.DeleteTopic(w.ctx, w.now, "T", ""))
+		w.did(w.DeleteTopic(w.ctx, w.now, "T", ""))
 		w.step(time.Second)
 		w.register(base.via("s", 0)) // the broker still has it
 		w.routes("T", aRoute)

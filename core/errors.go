@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Sentinel errors. The edges map each of them to a response code or an HTTP
@@ -30,9 +31,29 @@ var (
 	// ErrSessionClosed says that the session ran out or was closed. It never
 	// comes back: open a new one and confirm what it held.
 	ErrSessionClosed = errors.New("session is closed")
-	// ErrForbidden says that the session belongs to another caller.
+	// ErrForbidden says that the session, or the cluster, is not the caller's.
 	ErrForbidden = errors.New("not the owner")
+	// ErrUnavailable says that the store cannot answer now: it throttles, or
+	// takes too long. What was asked for may have been done or not; try later.
+	ErrUnavailable = errors.New("the store cannot answer now")
 )
+
+// NoTopicError is an ErrNoTopic that tells how long it may be believed, were
+// no change raised before.
+type NoTopicError struct{ ValidUntil time.Time }
+
+func (e *NoTopicError) Error() string { return ErrNoTopic.Error() }
+
+func (e *NoTopicError) Unwrap() error { return ErrNoTopic }
+
+// ClusterError is an ErrForbidden: the caller may not write that cluster.
+type ClusterError struct{ Cluster string }
+
+func (e *ClusterError) Error() string {
+	return fmt.Sprintf("the caller may not write the cluster %q", e.Cluster)
+}
+
+func (e *ClusterError) Unwrap() error { return ErrForbidden }
 
 // FieldError is bad input: which field, and why. Its text is fit for the peer.
 type FieldError struct {

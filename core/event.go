@@ -16,6 +16,7 @@ const (
 	MasterChanged      EventKind = "MasterChanged"
 	TopicRouteChanged  EventKind = "TopicRouteChanged"
 	BrokerNameConflict EventKind = "BrokerNameConflict"
+	MassExpiryHeld     EventKind = "MassExpiryHeld"
 )
 
 // maxEventTopics bounds the names in one event; Count tells how many there were.

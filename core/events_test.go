@@ -27,9 +27,9 @@ func TestEvents(t *testing.T) {
 		{"first", func() { w.register(b) }, "BrokerRegistered 0=a; TopicRouteChanged 2 T,U"},
 		{"unchanged", func() { w.register(b); w.beat(b) }, ""},
 		{"slave", func() { w.register(slave) }, "BrokerRegistered 1=b"},
-		{"wiped", func() { _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) }, ""},
-		{"deleted", func() { w.must(w.DeleteTopic(w.ctx, w.now, "T", "")) }, "TopicRouteChanged 1 T"},
-		{"queues", func() { w.must(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1"}})) }, "TopicRouteChanged 1 Q"},
+		{"wiped", func() { _, _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) }, ""},
+		{"deleted", func() { w.did(w.DeleteTopic(w.ctx, w.now, "T", "")) }, "TopicRouteChanged 1 T"},
+		{"queues", func() { w.did(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1"}})) }, "TopicRouteChanged 1 Q"},
 		{"the master's place is taken", func() { w.register(a("b1", 0, "z", "U", "Q")) }, "BrokerRegistered 0=z; TopicRouteChanged 1 Q; MasterChanged z<-a"},
 		{"the slave's role", func() { w.register(a("b1", 0, "b", "Q", "U").state(1)) }, "BrokerRegistered 0=b; MasterChanged b<-z"},
 		{"many topics", func() { w.register(many.state(1)) }, "BrokerRegistered 0=a; TopicRouteChanged 151 T," + names(99) + "; MasterChanged a<-b"},
@@ -59,7 +59,7 @@ func TestOutboxWaitsForTheSink(t *testing.T) {
 	w.sink.accept = func(core.Event) bool { return false }
 	w.sweep()
 	w.step(time.Second)
-	w.must(w.DeleteTopic(w.ctx, w.now, "T", ""))
+	w.did(w.DeleteTopic(w.ctx, w.now, "T", ""))
 	w.equal("told", w.sink.told(), "")
 	w.sink.accept = nil
 	w.sweep()
@@ -139,7 +139,7 @@ func TestFaults(t *testing.T) {
 	register := func(b broker) func(*world) error { return func(w *world) error { return w.registerErr(b) } }
 	unregister := func(b broker, lease bool) func(*world) error {
 		return func(w *world) error {
-			return w.Unregister(w.ctx, w.now, core.Departure{Cluster: b.Cluster, Broker: b.Broker, Addr: b.Addr, LeaseOnly: lease})
+			return outcome(w.Unregister(w.ctx, w.now, core.Departure{Cluster: b.Cluster, Broker: b.Broker, Addr: b.Addr, LeaseOnly: lease}))
 		}
 	}
 	zone := b
@@ -152,12 +152,12 @@ func TestFaults(t *testing.T) {
 		"role":      register(a("b1", 0, "b", "U", "T").acting()),
 		"leave":     unregister(b, false),
 		"drop":      unregister(slave, true),
-		"wipe":      func(w *world) error { _, err := w.WipeWrite(w.ctx, w.now, "b1"); return err },
-		"add":       func(w *world) error { _, err := w.AddWrite(w.ctx, w.now, "b1"); return err },
-		"delete":    func(w *world) error { return w.DeleteTopic(w.ctx, w.now, "T", "") },
-		"delete, 1": func(w *world) error { return w.DeleteTopic(w.ctx, w.now, "U", "c1") },
-		"queues":    func(w *world) error { return w.RegisterQueues(w.ctx, w.now, "Q", queues) },
-		"kv":        func(w *world) error { return w.PutKV(w.ctx, core.OrderNamespace, "T", "o") },
+		"wipe":      func(w *world) error { _, _, err := w.WipeWrite(w.ctx, w.now, "b1"); return err },
+		"add":       func(w *world) error { _, _, err := w.AddWrite(w.ctx, w.now, "b1"); return err },
+		"delete":    func(w *world) error { return outcome(w.DeleteTopic(w.ctx, w.now, "T", "")) },
+		"delete, 1": func(w *world) error { return outcome(w.DeleteTopic(w.ctx, w.now, "U", "c1")) },
+		"queues":    func(w *world) error { return outcome(w.RegisterQueues(w.ctx, w.now, "Q", queues)) },
+		"kv":        func(w *world) error { return outcome(w.PutKV(w.ctx, core.OrderNamespace, "T", "o")) },
 		"returning": register(a("gone", 0, "g", "X", "Y")),
 		"evict": func(w *world) error {
 			w.now = epoch.Add(125 * time.Second)
@@ -208,7 +208,7 @@ func TestWhatACrashLeftIsMadeGood(t *testing.T) {
 		"heartbeat":          func(w *world) { w.beat(b) },
 		"sweep":              func(w *world) { w.sweep() },
 		"slave":              func(w *world) { w.register(a("b1", 1, "b")) },
-		"operator":           func(w *world) { _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) },
+		"operator":           func(w *world) { _, _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) },
 		"stranger's goodbye": func(w *world) { w.drop(a("b1", 7, "z")) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -66,7 +66,7 @@ type Replica struct {
 	Digest     uint64
 	Registered time.Time // when that registration was said
 	Said       time.Time // its newest accepted statement, heartbeats included
-	Leases     []Lease   // sorted by Session
+	Leases     []Lease   // sorted by Session and Front
 }
 
 // contributesAsLowest says whether the replica is a slave whose topics count
@@ -219,15 +219,4 @@ func (g Group) perm(raw int32) int32 {
 		perm &^= PermWrite
 	}
 	return perm
-}
-
-// validUntil is the first moment at which one of the replicas could lapse.
-func (g Group) validUntil(sessions Sessions) time.Time {
-	var first time.Time
-	for _, r := range g.Replicas {
-		if d := r.Deadline(sessions); first.IsZero() || d.Before(first) {
-			first = d
-		}
-	}
-	return first
 }

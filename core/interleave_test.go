@@ -122,7 +122,7 @@ func (o *owned) plan(t *rapid.T, p *process) []func() error {
 			})
 		case 0, 1:
 			plans = append(plans, func() error {
-				err := p.Unregister(ctx, p.now, core.Departure{Cluster: "c1", Broker: o.a.Broker, Addr: o.a.Addr})
+				_, err := p.Unregister(ctx, p.now, core.Departure{Cluster: "c1", Broker: o.a.Broker, Addr: o.a.Addr})
 				if err == nil {
 					o.alive = false
 				}
@@ -139,7 +139,7 @@ func (o *owned) plan(t *rapid.T, p *process) []func() error {
 					_, err := p.Sweep(ctx, p.now)
 					return err
 				}
-				n, err := p.WipeWrite(ctx, p.now, o.a.Broker)
+				n, _, err := p.WipeWrite(ctx, p.now, o.a.Broker)
 				if n > 0 {
 					o.perm = 4
 				}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,22 @@ func (s Sessions) Find(id string) (Session, bool) {
 // broker's own last heartbeat) or held by a gateway's session.
 type Lease struct {
 	Session string
-	Said    time.Time // the newest statement that this lease rests on
+	// Front tells direct leases apart: the front that hears the broker. What
+	// ends at one, as a connection does, leaves the others alone. It is empty
+	// where Session is not.
+	Front string
+	Said  time.Time // the newest statement that this lease rests on
+}
+
+// compare is the order of a replica's leases: direct ones first.
+func (l Lease) compare(o Lease) int {
+	return cmp.Or(strings.Compare(l.Session, o.Session), strings.Compare(l.Front, o.Front))
+}
+
+// held says whether l is the lease of that session, or of that front if there
+// is none.
+func (l Lease) held(session, front string) bool {
+	return l.Session == session && (session != "" || l.Front == front)
 }
 
 // deadline is the last moment at which the lease holds; the zero time if it

@@ -10,12 +10,15 @@ import (
 // Unregister takes a broker out (request code 104), or ends one of its leases.
 // It goes by address, as Java 5.x does, so that a replaced master's late
 // goodbye leaves its successor alone. What is not there, or was said again
-// later, is left as it is.
-func (r *Registry) Unregister(ctx context.Context, now time.Time, d Departure) error {
-	_, err := r.update(ctx, now, d.Broker, func(t *transition) (bool, error) {
+// later, is left as it is. It returns the revision that it raised; 0 if nothing
+// changed.
+func (r *Registry) Unregister(ctx context.Context, now time.Time, d Departure) (Revision, error) {
+	return r.update(ctx, now, d.Broker, func(t *transition) (bool, error) {
+		if err := t.owns(d.Session, d.Owner); err != nil {
+			return false, err
+		}
 		return t.leave(d), nil
 	})
-	return err
 }
 
 func (t *transition) leave(d Departure) bool {
@@ -29,7 +32,7 @@ func (t *transition) leave(d Departure) bool {
 	}
 	replica := t.group.Replicas[i]
 	if d.LeaseOnly {
-		at := slices.IndexFunc(replica.Leases, func(l Lease) bool { return l.Session == d.Session })
+		at := slices.IndexFunc(replica.Leases, func(l Lease) bool { return l.held(d.Session, d.Front) })
 		if at < 0 || said.Before(replica.Leases[at].Said) {
 			return t.changed()
 		}

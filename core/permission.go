@@ -7,26 +7,27 @@ import (
 )
 
 // WipeWrite takes the write permission from all topics of a broker group
-// (request code 205) and returns how many topics it has.
-func (r *Registry) WipeWrite(ctx context.Context, now time.Time, broker string) (int, error) {
+// (request code 205) and returns how many topics it has, and the revision that
+// this raised; 0 if nothing changed.
+func (r *Registry) WipeWrite(ctx context.Context, now time.Time, broker string) (int, Revision, error) {
 	return r.override(ctx, now, broker, Override.wipe)
 }
 
 // AddWrite makes all topics of a broker group readable and writable (request
-// code 327) and returns how many topics it has.
-func (r *Registry) AddWrite(ctx context.Context, now time.Time, broker string) (int, error) {
+// code 327); it returns what WipeWrite returns.
+func (r *Registry) AddWrite(ctx context.Context, now time.Time, broker string) (int, Revision, error) {
 	return r.override(ctx, now, broker, func(Override) Override { return Added })
 }
 
 // override changes the group's state and leaves the rows as the broker sent
 // them (rule 10). A group without topics has nothing to override.
-func (r *Registry) override(ctx context.Context, now time.Time, broker string, next func(Override) Override) (int, error) {
+func (r *Registry) override(ctx context.Context, now time.Time, broker string, next func(Override) Override) (int, Revision, error) {
 	set, err := r.store.TopicSet(ctx, broker)
 	if err != nil {
-		return 0, fmt.Errorf("read topics of %s: %w", broker, err)
+		return 0, 0, fmt.Errorf("read topics of %s: %w", broker, err)
 	}
 	count := 0
-	_, err = r.update(ctx, now, broker, func(t *transition) (bool, error) {
+	rev, err := r.update(ctx, now, broker, func(t *transition) (bool, error) {
 		count = 0
 		if len(t.group.Replicas) == 0 || len(set) == 0 {
 			return t.changed(), nil
@@ -38,5 +39,5 @@ func (r *Registry) override(ctx context.Context, now time.Time, broker string, n
 		t.replicas = t.replicas || t.group.Override != was
 		return true, nil
 	})
-	return count, err
+	return count, rev, err
 }

@@ -12,13 +12,13 @@ func TestRule10PermissionsAreStoredRaw(t *testing.T) {
 	readOnly := base.with(core.Topic{Name: "T", Queues: core.Queues{Read: 8, Write: 8, Perm: 4}})
 	inherit := base.with(core.Topic{Name: "T", Queues: core.Queues{Read: 8, Write: 8, Perm: 7}})
 	wipe := func(w *world) {
-		n, err := w.WipeWrite(w.ctx, w.now, "b1")
+		n, _, err := w.WipeWrite(w.ctx, w.now, "b1")
 		if w.must(err); n != 2 {
 			w.t.Errorf("wiped %d topics", n)
 		}
 	}
 	add := func(w *world) {
-		n, err := w.AddWrite(w.ctx, w.now, "b1")
+		n, _, err := w.AddWrite(w.ctx, w.now, "b1")
 		if w.must(err); n != 2 {
 			w.t.Errorf("added to %d topics", n)
 		}
@@ -80,7 +80,7 @@ func TestRule10PermissionsAreStoredRaw(t *testing.T) {
 		w := newWorld(t)
 		w.register(base)
 		wipe(w)
-		w.must(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1", Topic: core.Topic{Queues: core.Queues{Read: 1, Write: 1, Perm: 6}}}}))
+		w.did(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1", Topic: core.Topic{Queues: core.Queues{Read: 1, Write: 1, Perm: 6}}}}))
 		w.routes("Q", "b1@c1{0=a} 1/1/4")
 	})
 
@@ -88,16 +88,16 @@ func TestRule10PermissionsAreStoredRaw(t *testing.T) {
 		w := newWorld(t)
 		w.register(a("b2", 0, "z"))
 		for _, broker := range []string{"b1", "b2", ""} { // b2 has no topics
-			if n, err := w.WipeWrite(w.ctx, w.now, broker); n != 0 || err != nil {
+			if n, _, err := w.WipeWrite(w.ctx, w.now, broker); n != 0 || err != nil {
 				t.Fatal(broker, n, err)
 			}
-			if n, err := w.AddWrite(w.ctx, w.now, broker); n != 0 || err != nil {
+			if n, _, err := w.AddWrite(w.ctx, w.now, broker); n != 0 || err != nil {
 				t.Fatal(broker, n, err)
 			}
 		}
 		w.register(base)
 		w.step(121 * time.Second)
-		if n, err := w.WipeWrite(w.ctx, w.now, "b1"); n != 0 || err != nil {
+		if n, _, err := w.WipeWrite(w.ctx, w.now, "b1"); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
 	})

@@ -18,7 +18,7 @@ const maxTimeout = 365 * 24 * time.Hour
 //
 // An unchanged one, by Digest, only renews its lease. Errors: *FieldError,
 // Content's own, ErrRefused, ErrNameConflict, ErrStale, ErrBusy,
-// ErrSessionClosed, and the store's.
+// ErrSessionClosed, ErrForbidden, and the store's.
 func (r *Registry) Register(ctx context.Context, now time.Time, reg Registration) (Registered, error) {
 	if err := reg.check(); err != nil {
 		return Registered{}, err
@@ -56,7 +56,7 @@ func (r *Registry) renew(ctx context.Context, now time.Time, reg Registration) (
 		return Registered{}, Group{}, false, nil
 	}
 	g, err := r.store.Renew(ctx, now, Renewal{
-		Cluster: reg.Cluster, Broker: reg.Broker, ID: reg.ID, Addr: reg.Addr, Digest: reg.Digest, Said: saidAt(now, reg.Age),
+		Front: reg.Front, Cluster: reg.Cluster, Broker: reg.Broker, ID: reg.ID, Addr: reg.Addr, Digest: reg.Digest, Said: saidAt(now, reg.Age),
 	})
 	var heard bool
 	if err == nil {
@@ -80,7 +80,16 @@ func (reg Registration) check() error {
 			return &FieldError{Field: f.name, Reason: "is missing or blank"}
 		}
 	}
-	return nil
+	return reg.may(reg.Cluster)
+}
+
+// may says why the caller may not write a cluster. One without a name is
+// nobody's.
+func (reg Registration) may(cluster string) error {
+	if reg.Clusters == nil || cluster == "" || slices.Contains(reg.Clusters, cluster) {
+		return nil
+	}
+	return &ClusterError{Cluster: cluster}
 }
 
 // normal returns the registration with its timeout, and with a digest that is
@@ -155,11 +164,11 @@ func (r *Registry) heard(ctx context.Context, now time.Time, g Group, reg Regist
 	if !ok || first.ID >= reg.ID || reg.ID == MasterID || reg.ActingMaster == ActingMasterUnknown {
 		return true, nil
 	}
-	head, err := r.store.Head(ctx, r.view.revision())
+	sessions, err := r.sessions(ctx, now)
 	if err != nil {
-		return false, fmt.Errorf("read sessions: %w", err)
+		return false, err
 	}
-	lowest, ok := g.Live(head.Sessions, now).First()
+	lowest, ok := g.Live(sessions, now).First()
 	return !ok || lowest.ID != reg.ID, nil
 }
 
@@ -170,11 +179,11 @@ func (r *Registry) registered(ctx context.Context, now time.Time, g Group, id in
 		return answer, nil
 	}
 	if m, ok := g.Master(); ok {
-		head, err := r.store.Head(ctx, max(rev, r.view.revision()))
+		sessions, err := r.sessions(ctx, now)
 		if err != nil {
-			return Registered{}, fmt.Errorf("read sessions: %w", err)
+			return Registered{}, err
 		}
-		if m.Alive(head.Sessions, now) {
+		if m.Alive(sessions, now) {
 			answer.MasterAddr, answer.HAAddr = m.Addr, m.HAAddr
 		}
 	}
@@ -186,13 +195,12 @@ func (r *Registry) registered(ctx context.Context, now time.Time, g Group, id in
 // since, it may do no more than add a lease (rule 2), and is done.
 func (t *transition) confirm(reg Registration) (done bool, err error) {
 	said := saidAt(t.now, reg.Age)
-	lease := Lease{Session: reg.Session, Said: said}
-	if reg.Session != "" {
-		if s, ok := t.sessions.Find(reg.Session); !ok || !s.Alive(t.now) {
-			return false, fmt.Errorf("session %s: %w", reg.Session, ErrSessionClosed)
-		}
-	} else if t.now.After(lease.deadline(reg.Timeout, nil)) {
-		return false, fmt.Errorf("register %s: %w than its own timeout", reg.Addr, ErrStale)
+	lease := leaseOf(reg.Session, reg.Front, said)
+	if err := t.vouches(reg.Session, reg.Owner); err != nil {
+		return false, err
+	}
+	if reg.Session == "" && t.now.After(lease.deadline(reg.Timeout, nil)) {
+		return false, fmt.Errorf("register %s: %w: said longer ago than its own timeout", reg.Addr, ErrStale)
 	}
 	for i := range t.group.Replicas {
 		known := &t.group.Replicas[i]
@@ -250,7 +258,7 @@ func (t *transition) register(reg Registration, content Content, rules Rules) (r
 		t.group.Replicas[holder].DataVersion.StateVersion > content.DataVersion.StateVersion:
 		// A controller gave the id to somebody newer.
 		return registration{ignored: true}, nil
-	case holder < 0 && len(content.Topics) == 1:
+	case holder < 0 && len(content.Topics) == 1 && !content.Whole:
 		// One topic of a broker not known yet would make its full table look unchanged.
 		return registration{}, fmt.Errorf("%w: %s is not registered and sends one topic only", ErrRefused, reg.Addr)
 	}
@@ -269,7 +277,7 @@ func (t *transition) register(reg Registration, content Content, rules Rules) (r
 	if len(replica.FilterServers) == 0 {
 		replica.FilterServers = nil
 	}
-	replica.Leases = withLease(replica.Leases, Lease{Session: reg.Session, Said: said})
+	replica.Leases = withLease(replica.Leases, leaseOf(reg.Session, reg.Front, said))
 
 	changed := holder < 0 || !here || prior.DataVersion != content.DataVersion
 	t.replicas = t.replicas || holder < 0 || !t.group.Replicas[holder].reads(replica)
@@ -292,7 +300,7 @@ func (t *transition) register(reg Registration, content Content, rules Rules) (r
 		return d, nil
 	}
 	d.topics, d.mappings = content.Topics, content.Mappings
-	d.replace = returning || rules.DeleteTopicsOnRegistration && len(content.Mappings) == 0
+	d.replace = returning || content.Whole || rules.DeleteTopicsOnRegistration && len(content.Mappings) == 0
 	if changed && t.group.Override != NoOverride && !said.Before(t.group.Overridden) {
 		t.group.Override = NoOverride
 		t.replicas = true
@@ -329,6 +337,9 @@ func (t *transition) moveCluster(reg Registration) error {
 	if t.group.Cluster == reg.Cluster {
 		return nil
 	}
+	if err := reg.may(t.group.Cluster); err != nil {
+		return err // were nobody alive there: it is remembered for those who return
+	}
 	for _, r := range t.live.Replicas {
 		if r.Addr != reg.Addr {
 			return &nameConflict{reg: reg, cluster: t.group.Cluster, holder: r}
@@ -345,11 +356,19 @@ func (r Replica) reads(o Replica) bool {
 		slices.Equal(r.FilterServers, o.FilterServers)
 }
 
+// leaseOf is the session's lease, or the front's direct one if there is none.
+func leaseOf(session, front string, said time.Time) Lease {
+	if session != "" {
+		front = ""
+	}
+	return Lease{Session: session, Front: front, Said: said}
+}
+
 // withLease returns a copy of the leases with l in it, the later statement of
-// the same session winning.
+// the same holder winning.
 func withLease(leases []Lease, l Lease) []Lease {
 	out := slices.Clone(leases)
-	i, found := slices.BinarySearchFunc(out, l.Session, func(x Lease, s string) int { return strings.Compare(x.Session, s) })
+	i, found := slices.BinarySearchFunc(out, l, Lease.compare)
 	if !found {
 		return slices.Insert(out, i, l)
 	}

@@ -13,9 +13,13 @@ type Registration struct {
 	Timeout      time.Duration // 0 is DefaultTimeout
 	ActingMaster ActingMaster
 	Session      string        // the gateway session that vouches for it; "" for a direct lease
+	Owner        string        // who says so; Session has to be his
+	Front        string        // whose direct lease it is, see Lease
+	Clusters     []string      // that the caller may write; nil is all
 	Age          time.Duration // how long ago it was said
 
-	// Digest covers all of the above but Session and Age, and the body. A
+	// Digest covers what the broker says of itself, from Cluster to
+	// ActingMaster, and the body. A
 	// digest equal to the last accepted one's is an unchanged registration,
 	// and Content is not called. 0 is always heard in full.
 	Digest uint64
@@ -36,6 +40,9 @@ type Content struct {
 	Mappings []*Mapping
 	// FilterServers: nil keeps what is known, empty removes it.
 	FilterServers []string
+	// Whole says that Topics and Mappings are all that the broker has, be they
+	// one or none: what they do not name goes.
+	Whole bool
 }
 
 // Registered answers a registration.
@@ -55,6 +62,8 @@ type Beat struct {
 	Addr        string
 	DataVersion *DataVersion // nil does not ask
 	Session     string
+	Owner       string // who says so; Session has to be his
+	Front       string // whose direct lease it is, see Lease
 	Age         time.Duration
 }
 
@@ -81,8 +90,10 @@ type Departure struct {
 	ID      int64
 	Addr    string
 	Session string
+	Owner   string // who says so; Session has to be his
+	Front   string // whose direct lease it is, see Lease
 	Age     time.Duration
-	// LeaseOnly ends one lease (the direct one, or Session's); the replica
+	// LeaseOnly ends one lease (Session's, or Front's direct one); the replica
 	// stays while another holds it.
 	LeaseOnly bool
 }

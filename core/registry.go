@@ -17,6 +17,10 @@ type Options struct {
 	Sink  Sink          // nil is Discard
 	Rules Rules         // see SetRules
 	NewID func() string // makes writer tokens, unique for ever; required
+	// Guard is how much longer the sessions' leases stand if all sessions ran
+	// out together, which is more likely the network's end than the brokers'; 0
+	// is not at all.
+	Guard time.Duration
 	// OnMinBroker, if set, is told when a group's lowest id changed. It must not block.
 	OnMinBroker func(MinBrokerChange)
 }
@@ -52,22 +56,42 @@ func (r *Registry) SetRules(rules Rules) {
 }
 
 // read returns a group and the sessions by which to judge it.
-func (r *Registry) read(ctx context.Context, name string) (Group, Sessions, error) {
+func (r *Registry) read(ctx context.Context, now time.Time, name string) (Group, Sessions, error) {
 	g, err := r.store.Group(ctx, name)
 	if err != nil {
 		return Group{}, nil, fmt.Errorf("read group %s: %w", name, err)
 	}
-	// The changes are not wanted here, so ask for none.
-	head, err := r.store.Head(ctx, r.view.revision())
+	sessions, err := r.sessions(ctx, now)
 	if err != nil {
-		return Group{}, nil, fmt.Errorf("read sessions: %w", err)
+		return Group{}, nil, err
 	}
-	return g, head.Sessions, nil
+	return g, sessions, nil
+}
+
+// sessions returns the sessions by which to judge at now. All judging reads
+// them here.
+func (r *Registry) sessions(ctx context.Context, now time.Time) (Sessions, error) {
+	sessions, err := r.store.Sessions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	return sessions, nil
+}
+
+// Head returns the revision with what changed after since, and the sessions.
+// It may be a moment old, but is never below since; fresh asks for what is
+// there now. Reads that follow in this process see at least that revision.
+func (r *Registry) Head(ctx context.Context, since Revision, fresh bool) (Head, error) {
+	head, err := r.store.Head(ctx, since, fresh)
+	if err != nil {
+		return Head{}, fmt.Errorf("read revision: %w", err)
+	}
+	return head, nil
 }
 
 // begin reads a group and starts a decision about it.
 func (r *Registry) begin(ctx context.Context, now time.Time, name string) (*transition, error) {
-	g, sessions, err := r.read(ctx, name)
+	g, sessions, err := r.read(ctx, now, name)
 	if err != nil {
 		return nil, err
 	}

@@ -113,24 +113,46 @@ func (r *Route) Near(zone string) *Route {
 // renewal raises no revision.
 const recheckTime = time.Second
 
+// validity is how long an answer holds that rests on the leases of some groups.
+type validity struct {
+	first  time.Time // at which one of them could run out; zero: none can
+	lapsed bool      // a replica was left out which is not evicted yet
+}
+
+// judged takes in a group, as it is stored and reduced to what lives.
+func (v *validity) judged(stored, live Group, sessions Sessions) {
+	v.lapsed = v.lapsed || len(live.Replicas) < len(stored.Replicas)
+	for _, r := range live.Replicas {
+		if d := r.Deadline(sessions); v.first.IsZero() || d.Before(v.first) {
+			v.first = d
+		}
+	}
+}
+
+// until is the last moment at which the answer made at now is to be believed;
+// the zero time if it rests on no lease.
+func (v *validity) until(now time.Time) time.Time {
+	if again := now.Add(recheckTime); v.lapsed && (v.first.IsZero() || again.Before(v.first)) {
+		return again
+	}
+	return v.first
+}
+
 // assemble builds the route of a topic from its rows and its groups, whose
 // lapsed replicas are left out. The route is nil if no living group has the
 // topic; lapsed says that a replica was left out which is not evicted yet.
 func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules Rules, now time.Time) (route *Route, lapsed bool) {
 	r := &Route{Topic: topic}
-	var validUntil time.Time
+	var v validity
 	for _, row := range rows {
 		i, ok := slices.BinarySearchFunc(groups, row.Broker, func(g Group, name string) int { return cmp.Compare(g.Name, name) })
 		if !ok {
 			continue
 		}
 		g := groups[i].Live(sessions, now)
-		lapsed = lapsed || len(g.Replicas) < len(groups[i].Replicas)
+		v.judged(groups[i], g, sessions)
 		if len(g.Replicas) == 0 {
 			continue
-		}
-		if v := g.validUntil(sessions); validUntil.IsZero() || v.Before(validUntil) {
-			validUntil = v
 		}
 		row.Queues.Perm = g.perm(row.Queues.Perm)
 		r.Rows = append(r.Rows, row)
@@ -142,16 +164,14 @@ func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules
 		}
 	}
 	if len(r.Rows) == 0 {
-		return nil, lapsed
+		return nil, v.lapsed
 	}
 	// A broker that came back under another name may be in two groups for a while.
 	slices.SortStableFunc(r.Filters, func(a, b FilterServers) int { return cmp.Compare(a.Addr, b.Addr) })
 	r.Filters = slices.CompactFunc(r.Filters, func(a, b FilterServers) bool { return a.Addr == b.Addr })
-	if again := now.Add(recheckTime); lapsed && again.Before(validUntil) {
-		validUntil = again
-	}
-	r.validUntil.Store(&validUntil)
-	return r, lapsed
+	until := v.until(now)
+	r.validUntil.Store(&until)
+	return r, v.lapsed
 }
 
 // routeBroker shows the lowest slave as master where the group allows it, has

@@ -93,16 +93,16 @@ func TestNear(t *testing.T) {
 func TestOrderConfiguration(t *testing.T) {
 	w := newWorld(t)
 	w.register(a("b1", 0, "a", "T", "U"))
-	w.must(w.PutKV(w.ctx, core.OrderNamespace, "T", "b1:8"))
+	w.did(w.PutKV(w.ctx, core.OrderNamespace, "T", "b1:8"))
 	w.routes("T", aRoute)
 	w.SetRules(core.Rules{OrderMessages: true})
 	w.routes("T", aRoute+"; order b1:8")
 	w.routes("U", aRoute)
-	w.must(w.PutKV(w.ctx, core.OrderNamespace, "U", ""))
+	w.did(w.PutKV(w.ctx, core.OrderNamespace, "U", ""))
 	w.routes("U", aRoute+"; order ")
-	w.must(w.DeleteKV(w.ctx, core.OrderNamespace, "T"))
+	w.did(w.DeleteKV(w.ctx, core.OrderNamespace, "T"))
 	w.routes("T", aRoute)
-	w.must(w.DeleteKV(w.ctx, core.OrderNamespace, "T"))
+	w.did(w.DeleteKV(w.ctx, core.OrderNamespace, "T"))
 	w.SetRules(core.Rules{})
 	w.routes("U", aRoute)
 
@@ -113,7 +113,7 @@ func TestOrderConfiguration(t *testing.T) {
 	_, err = w.KV(w.ctx, "never")
 	w.refused(err, core.ErrNotFound)
 	for _, c := range [][2]string{{"", "k"}, {"ns", ""}} {
-		if w.PutKV(w.ctx, c[0], c[1], "v") == nil {
+		if _, err := w.PutKV(w.ctx, c[0], c[1], "v"); err == nil {
 			t.Fatal("stored", c)
 		}
 	}
@@ -130,10 +130,10 @@ func TestStaticTopics(t *testing.T) {
 	w.routes("S", "b1@c1{0=a} 9/0/0"+mapped)
 	w.register(b.only("U", "V").mapped("S", 2))
 	w.routes("S", "b1@c1{0=a} 9/0/0 mapping b1:4@2map[0:0]")
-	w.must(w.RegisterQueues(w.ctx, w.now, "S", []core.Row{{Broker: "b1"}}))
+	w.did(w.RegisterQueues(w.ctx, w.now, "S", []core.Row{{Broker: "b1"}}))
 	w.routes("S", "b1@c1{0=a} 0/0/0 mapping b1:4@2map[0:0]")
 
-	w.must(w.DeleteTopic(w.ctx, w.now, "S", ""))
+	w.did(w.DeleteTopic(w.ctx, w.now, "S", ""))
 	w.register(b)
 	w.routes("S", aRoute) // without a mapping, until it is brought again
 	w.register(b.mapped("S", 3))
@@ -168,7 +168,7 @@ func TestTopicLists(t *testing.T) {
 	} {
 		w.equal(fmt.Sprint(c.kind, c.cluster), w.topics(c.kind, c.cluster), c.want)
 	}
-	names, err := w.Topics(w.ctx, w.now, core.AllTopics, "c3")
+	names, _, err := w.Topics(w.ctx, w.now, core.AllTopics, "c3")
 	if err != nil || names == nil {
 		t.Fatal("an empty list is a list", names, err)
 	}
@@ -215,20 +215,20 @@ func TestDeleteTopic(t *testing.T) {
 	const r1, r2 = abRoute, "b2@c2{0=c} 8/8/6"
 	w.register(b1, slave, b2)
 	w.routes("T", r1+"; "+r2)
-	w.must(w.DeleteTopic(w.ctx, w.now, "T", "c1"))
+	w.did(w.DeleteTopic(w.ctx, w.now, "T", "c1"))
 	w.routes("T", r2)
 	w.register(slave) // says nothing of topics
 	w.routes("T", r2)
 	w.register(b1) // still has it
 	w.routes("T", r1+"; "+r2)
-	w.must(w.DeleteTopic(w.ctx, w.now, "T", ""))
+	w.did(w.DeleteTopic(w.ctx, w.now, "T", ""))
 	w.routes("T", "none")
 	w.equal("topics", w.topics(core.AllTopics, ""), "U")
 	w.register(b1.only("U", "V"))
 	w.routes("T", "none")
-	w.must(w.DeleteTopic(w.ctx, w.now, "T", ""))
-	w.must(w.DeleteTopic(w.ctx, w.now, "never", "c1"))
-	w.must(w.DeleteTopic(w.ctx, w.now, "", ""))
+	w.did(w.DeleteTopic(w.ctx, w.now, "T", ""))
+	w.did(w.DeleteTopic(w.ctx, w.now, "never", "c1"))
+	w.did(w.DeleteTopic(w.ctx, w.now, "", ""))
 	w.register(b2)
 	w.routes("T", r2)
 
@@ -236,7 +236,7 @@ func TestDeleteTopic(t *testing.T) {
 		w := newWorld(t)
 		w.register(b1)
 		w.step(121 * time.Second)
-		w.must(w.DeleteTopic(w.ctx, w.now, "T", ""))
+		w.did(w.DeleteTopic(w.ctx, w.now, "T", ""))
 		w.register(b1.only("U", "V"))
 		w.equal("topics", w.topics(core.AllTopics, ""), "U V")
 		w.register(b1)
@@ -264,12 +264,12 @@ func TestRegisterQueues(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.register(a("b1", 0, "a", "T", "U"), a("b2", 0, "b"))
-			w.must(w.RegisterQueues(w.ctx, w.now, c.topic, slices.Clone(c.rows)))
+			w.did(w.RegisterQueues(w.ctx, w.now, c.topic, slices.Clone(c.rows)))
 			w.routes(c.topic, c.want)
 		})
 	}
 	w := newWorld(t)
-	if w.RegisterQueues(w.ctx, w.now, "", []core.Row{row("b1", 1)}) == nil {
+	if _, err := w.RegisterQueues(w.ctx, w.now, "", []core.Row{row("b1", 1)}); err == nil {
 		t.Fatal("registered a topic without a name")
 	}
 }

@@ -37,7 +37,7 @@ func TestRule06CachesAreTaggedWithTheRevision(t *testing.T) {
 		store := newFaulty(memory.New())
 		w := newWorldOver(t, store)
 		w.register(a("b1", 0, "a", "T", "U"))
-		w.must(w.PutKV(w.ctx, core.OrderNamespace, "T", "b1:8"))
+		w.did(w.PutKV(w.ctx, core.OrderNamespace, "T", "b1:8"))
 		w.SetRules(core.Rules{OrderMessages: true})
 		store.before("KV", 1, func() { w.SetRules(core.Rules{}) })
 		w.route("T")
@@ -122,7 +122,7 @@ func TestRule07ATopicIsTheUnitOfAtomicity(t *testing.T) {
 		slave := a("b1", 1, "b", "T", "U")
 		store.before("WriteTopics", 1, func() {
 			other.refused(other.registerErr(b.only("X", "Y")), core.ErrBusy)
-			if err := other.DeleteTopic(w.ctx, w.now, "T", ""); err == nil {
+			if _, err := other.DeleteTopic(w.ctx, w.now, "T", ""); err == nil {
 				t.Error("deleted by a second writer")
 			}
 			if answer := other.beat(b); answer != core.BeatBusy {
@@ -220,7 +220,7 @@ func TestRule08TheTopicSetIsTheRowsThatExist(t *testing.T) {
 		w.SetRules(core.Rules{DeleteTopicsOnRegistration: true})
 		w.register(b.only("V", "W")) // nothing new in it, but it means more now
 		w.equal("topics", w.topics(core.AllTopics, ""), "V W")
-		w.must(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1"}}))
+		w.did(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1"}}))
 		w.equal("topics", w.topics(core.AllTopics, ""), "Q V W")
 		w.register(b.only("V", "W"))
 		w.equal("topics", w.topics(core.AllTopics, ""), "V W")

@@ -39,7 +39,7 @@ func TestRule01AliveIsOneFunction(t *testing.T) {
 			b.Timeout = c.timeout
 			if c.session {
 				w.open("s")
-				b.Session = "s"
+				b = b.via("s", b.Age)
 			}
 			w.register(b)
 			for _, s := range c.steps {
@@ -169,7 +169,7 @@ func TestRule02EveryStatementCarriesItsAge(t *testing.T) {
 		w.open("s")
 		w.register(base)
 		w.step(time.Second)
-		w.must(w.DeleteTopic(w.ctx, w.now, "T", ""))
+		w.did(w.DeleteTopic(w.ctx, w.now, "T", ""))
 		w.step(time.Second)
 		w.register(base.with(core.Topic{Name: "V"}).via("s", 1500*ms)) // said before the deletion
 		w.routes("T", "none")
@@ -226,7 +226,7 @@ func TestRule03ExpiryDeletesOnlyWhatItRead(t *testing.T) {
 		w.now = epoch.Add(120_001 * ms)
 		w.routes("T", "none")
 		w.sweep()
-		head, err := w.store.Head(w.ctx, 0)
+		head, err := w.store.Head(w.ctx, 0, true)
 		w.must(err)
 		if _, ok := head.Sessions.Find("s"); ok {
 			t.Fatal("the session is still there")
@@ -293,20 +293,20 @@ func TestRule05OneRevisionWithAShortLog(t *testing.T) {
 		{"a shorter timeout", func() { b.Timeout = 10 * time.Second; w.register(b) }, "b1 replicas []"},
 		{"a longer timeout", func() { b.Timeout = 0; w.register(b) }, ""},
 		{"filter server", func() { b.FilterServers = []string{"f"}; w.register(b) }, "b1 replicas []"},
-		{"wipe", func() { _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) }, "b1 replicas []"},
-		{"wipe again", func() { _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) }, ""},
-		{"order of a topic", func() { w.must(w.PutKV(w.ctx, core.OrderNamespace, "T", "b1:8")) }, " [T]"},
-		{"other KV", func() { w.must(w.PutKV(w.ctx, "ns", "T", "b1:8")) }, ""},
-		{"delete a topic", func() { w.must(w.DeleteTopic(w.ctx, w.now, "U", "")) }, "b1 [U]"},
+		{"wipe", func() { _, _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) }, "b1 replicas []"},
+		{"wipe again", func() { _, _, err := w.WipeWrite(w.ctx, w.now, "b1"); w.must(err) }, ""},
+		{"order of a topic", func() { w.did(w.PutKV(w.ctx, core.OrderNamespace, "T", "b1:8")) }, " [T]"},
+		{"other KV", func() { w.did(w.PutKV(w.ctx, "ns", "T", "b1:8")) }, ""},
+		{"delete a topic", func() { w.did(w.DeleteTopic(w.ctx, w.now, "U", "")) }, "b1 [U]"},
 		{"register queues", func() {
-			w.must(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1"}}))
+			w.did(w.RegisterQueues(w.ctx, w.now, "Q", []core.Row{{Broker: "b1"}}))
 		}, "b1 [Q]"},
 		{"unregister", func() { w.unregister(b) }, "b1 replicas []"},
 		{"unregister again", func() { w.unregister(b) }, ""},
 	} {
 		since := w.revision()
 		c.do()
-		head, err := w.store.Head(w.ctx, since)
+		head, err := w.store.Head(w.ctx, since, true)
 		w.must(err)
 		var got []string
 		for _, x := range head.Changes {
@@ -326,7 +326,7 @@ func TestRule05OneRevisionWithAShortLog(t *testing.T) {
 		old.equal("route", old.route("T"), aRoute)
 		w.unregister(a("b1", 0, "a"))
 		for range 5000 {
-			w.must(w.PutKV(w.ctx, core.OrderNamespace, "X", "x"))
+			w.did(w.PutKV(w.ctx, core.OrderNamespace, "X", "x"))
 		}
 		old.equal("route", old.route("T"), "none")
 	})
@@ -367,7 +367,7 @@ func TestRule12TheOwnerReconciles(t *testing.T) {
 	w.equal("held", fmt.Sprint(held), "[{c1 b1 0 a} {c1 b2 0 c}]")
 	// It drops what it does not hold: only its own lease.
 	for _, h := range held {
-		w.must(w.Unregister(context.Background(), w.now, core.Departure{Cluster: h.Cluster, Broker: h.Broker, Addr: h.Addr, Session: "s", LeaseOnly: true}))
+		w.did(w.Unregister(context.Background(), w.now, core.Departure{Cluster: h.Cluster, Broker: h.Broker, Addr: h.Addr, Session: "s", Owner: "owner", LeaseOnly: true}))
 	}
 	held, err = w.Leases(w.ctx, "s")
 	w.must(err)

@@ -145,7 +145,7 @@ func (s *sequence) administers(t *rapid.T) {
 	topic, w := rapid.SampledFrom(someTopics).Draw(t, "topic"), s.one(t)
 	if rapid.Bool().Draw(t, "delete") {
 		cluster := rapid.SampledFrom([]string{"", "c1", "c2"}).Draw(t, "cluster")
-		w.must(w.DeleteTopic(w.ctx, w.now, topic, cluster))
+		w.did(w.DeleteTopic(w.ctx, w.now, topic, cluster))
 		s.model.deleteTopic(s.now, topic, cluster)
 		return
 	}
@@ -154,7 +154,7 @@ func (s *sequence) administers(t *rapid.T) {
 		name := rapid.SampledFrom(someBrokers).Draw(t, "broker")
 		rows = append(rows, core.Row{Broker: name, Topic: core.Topic{Queues: queues(t)}})
 	}
-	w.must(w.RegisterQueues(w.ctx, w.now, topic, rows))
+	w.did(w.RegisterQueues(w.ctx, w.now, topic, rows))
 	s.model.registerQueues(s.now, topic, rows)
 }
 
@@ -164,7 +164,7 @@ func (s *sequence) permits(t *rapid.T) {
 	if add {
 		change = w.AddWrite
 	}
-	got, err := change(w.ctx, w.now, name)
+	got, _, err := change(w.ctx, w.now, name)
 	w.must(err)
 	if want := s.model.permission(s.now, name, add); got != want {
 		t.Fatalf("permission of %d topics, want %d", got, want)
@@ -174,12 +174,12 @@ func (s *sequence) permits(t *rapid.T) {
 func (s *sequence) orders(t *rapid.T) {
 	topic, w := rapid.SampledFrom(someTopics).Draw(t, "topic"), s.one(t)
 	if rapid.Bool().Draw(t, "delete") {
-		w.must(w.DeleteKV(w.ctx, core.OrderNamespace, topic))
+		w.did(w.DeleteKV(w.ctx, core.OrderNamespace, topic))
 		delete(s.model.order, topic)
 		return
 	}
 	value := fmt.Sprint("b1:", rapid.IntRange(0, 1).Draw(t, "value"))
-	w.must(w.PutKV(w.ctx, core.OrderNamespace, topic, value))
+	w.did(w.PutKV(w.ctx, core.OrderNamespace, topic, value))
 	s.model.order[topic] = value
 }
 

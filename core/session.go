@@ -25,9 +25,5 @@ func (r *Registry) BeatSession(ctx context.Context, now time.Time, id, owner str
 	if err := r.store.BeatSession(ctx, id, owner, now); err != nil {
 		return Head{}, fmt.Errorf("beat of session %s: %w", id, err)
 	}
-	head, err := r.store.Head(ctx, since)
-	if err != nil {
-		return Head{}, fmt.Errorf("read revision: %w", err)
-	}
-	return head, nil
+	return r.Head(ctx, since, false)
 }

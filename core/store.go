@@ -30,6 +30,9 @@ type Head struct {
 	Changes  []Change
 	Complete bool
 	Sessions Sessions
+	// Guarded says that the sessions' leases stand longer than they would,
+	// since all ran out together (Options.Guard). The Registry sets it.
+	Guarded bool
 }
 
 // Store keeps the model's state. Every method is atomic by itself and safe for
@@ -67,9 +70,10 @@ type GroupStore interface {
 // Renewal is a heartbeat that may change nothing but its own lease. It holds
 // if the group has a replica with that ID at that Addr in that Cluster, if its
 // Digest (unless 0) and DataVersion (unless nil) are these, and if it already
-// has a direct lease that has not run out at now: a beat never brings back
-// the dead (rule 4). Said moves forward only.
+// has that Front's direct lease, which has not run out at now: a beat never
+// brings back the dead (rule 4). Said moves forward only.
 type Renewal struct {
+	Front       string
 	Cluster     string
 	Broker      string
 	ID          int64
@@ -107,8 +111,13 @@ type TopicWrite struct {
 
 // RevisionStore keeps the revision with its log, and the sessions beside it.
 type RevisionStore interface {
-	// Head returns where the store stands and what changed after since.
-	Head(ctx context.Context, since Revision) (Head, error)
+	// Head returns where the store stands and what changed after since, for
+	// those who follow. It may be a moment old, but never before since (unless
+	// the store has never been there), nor before what this Store itself has
+	// written or handed out. fresh asks for what is there now.
+	Head(ctx context.Context, since Revision, fresh bool) (Head, error)
+	// Sessions returns the sessions as they are now: what decisions rest on.
+	Sessions(ctx context.Context) (Sessions, error)
 	// Raise appends the changes to the log, each with a revision of its own,
 	// and returns the last. When it returns, everything written before is as
 	// durable as the store makes it.

@@ -25,29 +25,29 @@ type Swept struct {
 // and the news, nothing else.
 func (r *Registry) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	var swept Swept
-	head, err := r.store.Head(ctx, r.view.revision())
+	sessions, err := r.sessions(ctx, now)
 	if err != nil {
-		return swept, fmt.Errorf("read sessions: %w", err)
+		return swept, err
 	}
 	groups, err := r.store.Groups(ctx, nil)
 	if err != nil {
 		return swept, fmt.Errorf("read groups: %w", err)
 	}
 	var errs []error
-	for _, s := range head.Sessions {
+	for _, s := range sessions {
 		if s.Closed || s.Alive(now) {
 			continue
 		}
 		// What only this session held lapses later or never (max of the
 		// broker's timeout): close it only once nothing rests on it.
-		if !rests(groups, head.Sessions, s.ID, now) {
+		if !rests(groups, sessions, s.ID, now) {
 			if err := r.store.CloseSession(ctx, s.ID, s.Last); err != nil && !errors.Is(err, ErrConflict) {
 				errs = append(errs, fmt.Errorf("close session %s: %w", s.ID, err))
 			}
 		}
 	}
 	for _, g := range groups {
-		if err := r.sweepGroup(ctx, now, g, head.Sessions, &swept); err != nil {
+		if err := r.sweepGroup(ctx, now, g, sessions, &swept); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -87,7 +87,7 @@ func TestSweepTidiesAfterTheGraceTime(t *testing.T) {
 		w.step(core.GraceTime)
 		rev := w.revision()
 		w.register(b)
-		head, err := w.store.Head(w.ctx, rev)
+		head, err := w.store.Head(w.ctx, rev, true)
 		w.must(err)
 		if len(head.Changes) != 1 || len(head.Changes[0].Topics) != 0 {
 			t.Fatal("the topics were written again:", head.Changes)

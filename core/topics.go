@@ -10,13 +10,14 @@ import (
 
 // DeleteTopic removes a topic (request code 216): from the groups of one
 // cluster, or from all if cluster is empty. A broker that still has it brings
-// it back with its next registration, as in Java 5.x.
-func (r *Registry) DeleteTopic(ctx context.Context, now time.Time, topic, cluster string) error {
+// it back with its next registration, as in Java 5.x. It returns the revision
+// that it raised.
+func (r *Registry) DeleteTopic(ctx context.Context, now time.Time, topic, cluster string) (Revision, error) {
 	rows, err := r.store.Rows(ctx, topic)
 	if err != nil {
-		return fmt.Errorf("read rows of %s: %w", topic, err)
+		return 0, fmt.Errorf("read rows of %s: %w", topic, err)
 	}
-	raised := false
+	var raised Revision
 	for _, row := range rows {
 		rev, err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
 			if cluster != "" && t.group.Cluster != cluster {
@@ -27,58 +28,66 @@ func (r *Registry) DeleteTopic(ctx context.Context, now time.Time, topic, cluste
 			return TopicWrite{Remove: []string{topic}}, true
 		})
 		if err != nil {
-			return err
+			return raised, err
 		}
-		raised = raised || rev != 0
+		raised = max(raised, rev)
 	}
-	if raised {
-		return nil
+	if raised != 0 {
+		return raised, nil
 	}
 	// An attempt before this one may have removed the rows and told nobody.
-	if _, err := r.store.Raise(ctx, []Change{{Topics: []string{topic}}}); err != nil {
-		return fmt.Errorf("raise the revision for %s: %w", topic, err)
+	return r.raiseTopic(ctx, topic)
+}
+
+// raiseTopic raises the revision for one topic, whoever has it.
+func (r *Registry) raiseTopic(ctx context.Context, topic string) (Revision, error) {
+	rev, err := r.store.Raise(ctx, []Change{{Topics: []string{topic}}})
+	if err != nil {
+		return 0, fmt.Errorf("raise the revision for %s: %w", topic, err)
 	}
-	return nil
+	return rev, nil
 }
 
 // RegisterQueues stores one topic's queues as they are given (request code
 // 217), in their order, up to the first whose broker is not known; none of
 // them if the topic is new and a broker is unknown (Java:
-// RouteInfoManager.registerTopic).
-func (r *Registry) RegisterQueues(ctx context.Context, now time.Time, topic string, rows []Row) error {
+// RouteInfoManager.registerTopic). It returns the revision that it raised; 0 if
+// nothing changed.
+func (r *Registry) RegisterQueues(ctx context.Context, now time.Time, topic string, rows []Row) (raised Revision, err error) {
 	if topic == "" {
-		return &FieldError{Field: "topic", Reason: "is missing"}
+		return 0, &FieldError{Field: "topic", Reason: "is missing"}
 	}
 	known := 0
 	for _, row := range rows {
 		if _, err := r.Group(ctx, now, row.Broker); errors.Is(err, ErrNotFound) {
 			break
 		} else if err != nil {
-			return err
+			return 0, err
 		}
 		known++
 	}
 	if known < len(rows) {
 		switch _, err := r.Route(ctx, now, topic); {
 		case errors.Is(err, ErrNoTopic):
-			return nil
+			return 0, nil
 		case err != nil:
-			return err
+			return 0, err
 		}
 	}
 	for _, row := range rows[:known] {
 		row.Name = topic
-		_, err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
+		rev, err := r.changeTopics(ctx, now, row.Broker, func(t *transition) (TopicWrite, bool) {
 			if r.Rules().DeleteTopicsOnRegistration {
 				t.forget() // a body without the topic takes it away, though it is the last one again
 			}
 			return TopicWrite{Put: []Topic{row.Topic}}, true
 		})
 		if err != nil {
-			return err
+			return raised, err
 		}
+		raised = max(raised, rev)
 	}
-	return nil
+	return raised, nil
 }
 
 // changeTopics changes some of a living group's topics outside a registration.
@@ -142,21 +151,19 @@ func (k TopicKind) matches(flag int32) bool {
 }
 
 // Topics lists the topics of the living groups, of one cluster unless that is
-// empty, sorted.
-func (r *Registry) Topics(ctx context.Context, now time.Time, kind TopicKind, cluster string) ([]string, error) {
-	groups, err := r.Groups(ctx, now)
+// empty, sorted, and tells the first moment at which a lease could run out on
+// which the list rests; the zero time if there is none.
+func (r *Registry) Topics(ctx context.Context, now time.Time, kind TopicKind, cluster string) (names []string, validUntil time.Time, err error) {
+	groups, validUntil, err := r.groups(ctx, now, cluster)
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	seen := map[string]struct{}{}
-	names := []string{}
+	names = []string{}
 	for _, g := range groups { // sorted, so the first seen is the topic's first row
-		if cluster != "" && g.Cluster != cluster {
-			continue
-		}
 		set, err := r.store.TopicSet(ctx, g.Name)
 		if err != nil {
-			return nil, fmt.Errorf("read topics of %s: %w", g.Name, err)
+			return nil, time.Time{}, fmt.Errorf("read topics of %s: %w", g.Name, err)
 		}
 		for _, t := range set {
 			if _, ok := seen[t.Name]; ok {
@@ -169,32 +176,45 @@ func (r *Registry) Topics(ctx context.Context, now time.Time, kind TopicKind, cl
 		}
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, validUntil, nil
 }
 
 // Groups returns the living groups with their living replicas, sorted by name.
 func (r *Registry) Groups(ctx context.Context, now time.Time) ([]Group, error) {
+	groups, _, err := r.groups(ctx, now, "")
+	return groups, err
+}
+
+// groups returns the living groups, of one cluster unless that is empty, and
+// how long they are what they are.
+func (r *Registry) groups(ctx context.Context, now time.Time, cluster string) ([]Group, time.Time, error) {
 	groups, err := r.store.Groups(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read groups: %w", err)
+		return nil, time.Time{}, fmt.Errorf("read groups: %w", err)
 	}
-	head, err := r.store.Head(ctx, r.view.revision())
+	sessions, err := r.sessions(ctx, now)
 	if err != nil {
-		return nil, fmt.Errorf("read sessions: %w", err)
+		return nil, time.Time{}, err
 	}
 	live := make([]Group, 0, len(groups))
-	for _, g := range groups {
-		if g = g.Live(head.Sessions, now); len(g.Replicas) > 0 {
+	var v validity
+	for _, stored := range groups {
+		if cluster != "" && stored.Cluster != cluster {
+			continue
+		}
+		g := stored.Live(sessions, now)
+		v.judged(stored, g, sessions)
+		if len(g.Replicas) > 0 {
 			live = append(live, g)
 		}
 	}
-	return live, nil
+	return live, v.until(now), nil
 }
 
 // Group returns one living group with its living replicas. ErrNotFound if it
 // has none.
 func (r *Registry) Group(ctx context.Context, now time.Time, name string) (Group, error) {
-	g, sessions, err := r.read(ctx, name)
+	g, sessions, err := r.read(ctx, now, name)
 	if err != nil {
 		return Group{}, err
 	}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -86,6 +87,31 @@ func (t *transition) put(r Replica) {
 		t.group.Replicas = slices.Insert(t.group.Replicas, i, r)
 	}
 	t.group.Gone = time.Time{}
+}
+
+// owns says why who speaks for a session may not: ErrSessionClosed if it is not
+// there, ErrForbidden if it is another's. No session is everybody's.
+func (t *transition) owns(session, owner string) error {
+	if session == "" {
+		return nil
+	}
+	s, ok := t.sessions.Find(session)
+	switch {
+	case !ok:
+		return fmt.Errorf("session %s: %w", session, ErrSessionClosed)
+	case s.Owner != owner:
+		return fmt.Errorf("session %s: %w", session, ErrForbidden)
+	}
+	return nil
+}
+
+// vouches is owns for a statement that rests on the session: it has to be alive.
+func (t *transition) vouches(session, owner string) error {
+	err := t.owns(session, owner)
+	if s, ok := t.sessions.Find(session); err == nil && ok && !s.Alive(t.now) {
+		return fmt.Errorf("session %s: %w", session, ErrSessionClosed)
+	}
+	return err
 }
 
 // holding returns those of the replica's leases that still hold.

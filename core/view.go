@@ -22,6 +22,9 @@ const (
 	// absentName limits the names kept as absent, in bytes. No broker has a
 	// longer topic; whoever asks for one fills no memory with it.
 	absentName = 255
+	// absentTime is how long it may be believed that a topic has no living
+	// broker. The revision tells when it has; this is a bound like any other's.
+	absentTime = 30 * time.Second
 )
 
 // view keeps assembled routes, each tagged with the revision read before it
@@ -80,7 +83,7 @@ func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Rou
 	route, absent := r.view.find(topic)
 	switch {
 	case absent:
-		err = ErrNoTopic
+		err = &NoTopicError{ValidUntil: now.Add(absentTime)}
 	case route == nil || now.After(*route.validUntil.Load()):
 		route, err = r.fill(ctx, now, topic, rev, route)
 	}
@@ -94,7 +97,7 @@ func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Rou
 // ErrNoTopic if no living broker has the topic.
 func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, was *Route) (*Route, error) {
 	cleared := r.view.cleared.Load()
-	head, err := r.store.Head(ctx, rev)
+	sessions, err := r.sessions(ctx, now)
 	if err != nil {
 		return nil, err
 	}
@@ -114,12 +117,13 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 	}
 	rules := r.Rules()
 	topic = strings.Clone(topic) // the asker's may be a part of its request
-	route, lapsed := assemble(topic, rows, groups, head.Sessions, rules, now)
+	route, lapsed := assemble(topic, rows, groups, sessions, rules, now)
 	if route == nil {
-		if !lapsed {
-			r.view.fileAbsent(topic, rev, cleared)
+		if lapsed {
+			return nil, &NoTopicError{ValidUntil: now.Add(recheckTime)}
 		}
-		return nil, ErrNoTopic
+		r.view.fileAbsent(topic, rev, cleared)
+		return nil, &NoTopicError{ValidUntil: now.Add(absentTime)}
 	}
 	if rules.OrderMessages {
 		kv, err := r.store.KV(ctx, OrderNamespace)
@@ -191,7 +195,7 @@ func (v *view) fileAbsent(topic string, rev Revision, cleared uint64) {
 // sync brings the view up to the store's revision and returns it.
 func (v *view) sync(ctx context.Context) (Revision, error) {
 	rev := v.revision()
-	head, err := v.store.Head(ctx, rev)
+	head, err := v.store.Head(ctx, rev, false)
 	if err != nil {
 		return 0, fmt.Errorf("read revision: %w", err)
 	}

@@ -72,6 +72,17 @@ func (w *world) must(err error) {
 	}
 }
 
+// did checks a write that tells the revision it raised.
+func (w *world) did(_ core.Revision, err error) {
+	if err != nil {
+		w.t.Helper()
+		w.t.Fatal(err)
+	}
+}
+
+// outcome is the error of a write that tells the revision it raised.
+func outcome(_ core.Revision, err error) error { return err }
+
 func (w *world) refused(err, expected error) {
 	if !errors.Is(err, expected) {
 		w.t.Helper()
@@ -130,7 +141,7 @@ func (b broker) in(cluster string) broker {
 }
 
 func (b broker) via(session string, age time.Duration) broker {
-	b.Session, b.Age = session, age
+	b.Session, b.Owner, b.Age = session, "owner", age
 	return b
 }
 
@@ -172,14 +183,14 @@ func (w *world) registerErr(b broker) error {
 
 func (w *world) unregister(b broker) {
 	w.t.Helper()
-	w.must(w.Unregister(w.ctx, w.now, core.Departure{Cluster: b.Cluster, Broker: b.Broker, ID: b.ID, Addr: b.Addr, Session: b.Session, Age: b.Age}))
+	w.did(w.Unregister(w.ctx, w.now, core.Departure{Cluster: b.Cluster, Broker: b.Broker, ID: b.ID, Addr: b.Addr, Session: b.Session, Owner: b.Owner, Front: b.Front, Age: b.Age}))
 }
 
 // drop ends the broker's lease, as the end of its connection does.
 func (w *world) drop(b broker) {
 	w.t.Helper()
-	w.must(w.Unregister(w.ctx, w.now, core.Departure{
-		Cluster: b.Cluster, Broker: b.Broker, Addr: b.Addr, Session: b.Session, Age: b.Age, LeaseOnly: true,
+	w.did(w.Unregister(w.ctx, w.now, core.Departure{
+		Cluster: b.Cluster, Broker: b.Broker, Addr: b.Addr, Session: b.Session, Owner: b.Owner, Front: b.Front, Age: b.Age, LeaseOnly: true,
 	}))
 }
 
@@ -191,7 +202,7 @@ func (w *world) beat(b broker) core.BeatAnswer {
 }
 
 func (b broker) beat() core.Beat {
-	return core.Beat{Cluster: b.Cluster, Broker: b.Broker, ID: b.ID, HasID: true, Addr: b.Addr, Session: b.Session, Age: b.Age}
+	return core.Beat{Cluster: b.Cluster, Broker: b.Broker, ID: b.ID, HasID: true, Addr: b.Addr, Session: b.Session, Owner: b.Owner, Front: b.Front, Age: b.Age}
 }
 
 func (w *world) sweep() core.Swept {
@@ -275,7 +286,7 @@ func show(r *core.Route) string {
 
 func (w *world) topics(kind core.TopicKind, cluster string) string {
 	w.t.Helper()
-	names, err := w.Topics(w.ctx, w.now, kind, cluster)
+	names, _, err := w.Topics(w.ctx, w.now, kind, cluster)
 	w.must(err)
 	return strings.Join(names, " ")
 }
@@ -305,7 +316,7 @@ func (w *world) stored(name string) core.Group {
 
 func (w *world) revision() core.Revision {
 	w.t.Helper()
-	h, err := w.store.Head(w.ctx, 0)
+	h, err := w.store.Head(w.ctx, 0, true)
 	w.must(err)
 	return h.Revision
 }

@@ -146,13 +146,13 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 		gauge(brokersDesc, float64(n), cluster)
 		gauge(groupsDesc, float64(names[cluster]), cluster)
 	}
-	topics, err := s.a.registry.Topics(ctx, now, core.AllTopics, "")
+	topics, _, err := s.a.registry.Topics(ctx, now, core.AllTopics, "")
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(topicsDesc, err)
 		return
 	}
 	gauge(topicsDesc, float64(len(topics)))
-	if head, err := s.a.store.Head(ctx, 0); err == nil {
+	if head, err := s.a.store.Head(ctx, 0, false); err == nil {
 		gauge(revisionDesc, float64(head.Revision))
 	}
 	disk := s.a.store.Health()

@@ -113,11 +113,19 @@ func (c *client) topicSet(broker string) []core.TopicFlag {
 	return set
 }
 
+// head returns where the store stands, now.
 func (c *client) head(since core.Revision) core.Head {
 	c.t.Helper()
-	head, err := c.s.Head(c.ctx, since)
+	head, err := c.s.Head(c.ctx, since, true)
 	c.must(err)
 	return head
+}
+
+func (c *client) sessions() core.Sessions {
+	c.t.Helper()
+	sessions, err := c.s.Sessions(c.ctx)
+	c.must(err)
+	return sessions
 }
 
 func (c *client) raise(changes ...core.Change) core.Revision {
@@ -130,7 +138,7 @@ func (c *client) raise(changes ...core.Change) core.Revision {
 // session returns the session, and false if it is not there or closed.
 func (c *client) session(id string) (core.Session, bool) {
 	c.t.Helper()
-	s, ok := c.head(0).Sessions.Find(id)
+	s, ok := c.sessions().Find(id)
 	return s, ok && !s.Closed
 }
 

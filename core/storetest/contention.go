@@ -196,7 +196,7 @@ var contentionTests = []test{
 			var last core.Revision
 			for range rounds {
 				if n == c.writers { // the one who looks
-					head, err := c.s.Head(c.ctx, base)
+					head, err := c.s.Head(c.ctx, base, false)
 					if err != nil {
 						return err
 					}
@@ -210,7 +210,7 @@ var contentionTests = []test{
 				if err != nil {
 					return err
 				}
-				if head, err := c.s.Head(c.ctx, base); err != nil || head.Revision < r {
+				if head, err := c.s.Head(c.ctx, base, false); err != nil || head.Revision < r {
 					return errors.Join(err, fmt.Errorf("raised to %d, it is at %d", r, head.Revision))
 				}
 				raised[n] = append(raised[n], r-1, r)

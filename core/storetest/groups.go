@@ -141,7 +141,7 @@ var groupTests = []test{
 		want := canonical(stored)
 		given.Replicas[0].Addr = "changed"
 		given.Replicas[0].FilterServers[0] = "changed"
-		given.Replicas[1].Leases[0].Session = "changed"
+		given.Replicas[1].Leases[1].Session = "changed"
 		given.Outbox[0].Addr = "changed"
 		given.Outbox[0].Topics[0] = "changed"
 		if got := canonical(c.group(given.Name)); got != want {

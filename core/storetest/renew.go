@@ -6,23 +6,25 @@ import (
 	"signpost/core"
 )
 
-// renewable returns a group whose master has a direct lease beside one of a
-// session, whose first slave has a session's only, and the renewal of the
-// master that holds a second after epoch.
+// renewable returns a group whose master has a direct lease beside those of
+// another front and of a session, whose first slave has a session's only, and
+// the renewal of the master that holds a second after epoch.
 func renewable(c *client) (core.Group, core.Renewal) {
 	g := fullGroup(c.name("g"))
 	master := newReplica(0, "10.0.0.1:10911", epoch)
 	master.Timeout = 10 * time.Second
 	master.Digest = 1<<63 + 5
 	master.DataVersion = core.DataVersion{StateVersion: 1, Timestamp: 2, Counter: 3}
-	master.Leases = append(master.Leases, core.Lease{Session: "s1", Said: epoch})
+	master.Leases = []core.Lease{
+		{Front: "https", Said: epoch}, {Front: "tcp", Said: epoch.Add(-5 * time.Second)}, {Session: "s1", Said: epoch},
+	}
 	slave := newReplica(1, "10.0.0.2:10911", epoch)
 	slave.Leases = []core.Lease{{Session: "s1", Said: epoch}}
 	other := newReplica(2, "10.0.0.3:10911", epoch)
 	g.Replicas = []core.Replica{master, slave, other}
 	version := master.DataVersion
 	return c.put(g), core.Renewal{
-		Cluster: g.Cluster, Broker: g.Name, ID: 0, Addr: master.Addr,
+		Front: "https", Cluster: g.Cluster, Broker: g.Name, ID: 0, Addr: master.Addr,
 		Digest: master.Digest, DataVersion: &version, Said: epoch.Add(time.Second),
 	}
 }
@@ -42,6 +44,9 @@ var refusals = []struct {
 	{"another state version", func(r *core.Renewal, _ *time.Time) { r.DataVersion.StateVersion++ }},
 	{"another timestamp", func(r *core.Renewal, _ *time.Time) { r.DataVersion.Timestamp++ }},
 	{"another counter", func(r *core.Renewal, _ *time.Time) { r.DataVersion.Counter++ }},
+	{"another front", func(r *core.Renewal, _ *time.Time) { r.Front += "x" }},
+	{"a session for a front", func(r *core.Renewal, _ *time.Time) { r.Front = "s1" }},
+	{"no front", func(r *core.Renewal, _ *time.Time) { r.Front = "" }},
 	{"a session's lease only", func(r *core.Renewal, _ *time.Time) {
 		*r = core.Renewal{Cluster: r.Cluster, Broker: r.Broker, ID: 1, Addr: "10.0.0.2:10911", Said: r.Said}
 	}},
@@ -49,6 +54,9 @@ var refusals = []struct {
 		*r = core.Renewal{Cluster: r.Cluster, Broker: r.Broker, ID: 2, Addr: "10.0.0.3:10911", Digest: 1, Said: r.Said}
 	}},
 	{"run out", func(_ *core.Renewal, now *time.Time) { *now = epoch.Add(10*time.Second + time.Millisecond) }},
+	{"run out, and another front's not", func(r *core.Renewal, now *time.Time) {
+		r.Front, *now = "tcp", epoch.Add(5*time.Second+time.Millisecond)
+	}},
 }
 
 var renewTests = []test{
@@ -68,6 +76,28 @@ var renewTests = []test{
 		r.Digest, r.DataVersion = 0, nil
 		_, err := c.s.Renew(c.ctx, epoch, r)
 		c.must(err)
+	}},
+	{"each front renews its own lease", func(c *client) {
+		g, r := renewable(c)
+		want := g.Clone()
+		for i, front := range []string{"https", "tcp", "https"} {
+			r.Front, r.Said = front, epoch.Add(time.Duration(i+1)*time.Second)
+			got, err := c.s.Renew(c.ctx, r.Said, r)
+			c.must(err)
+			want.Replicas[0].Said, want.Replicas[0].Leases[i%2].Said = r.Said, r.Said
+			want.Version = got.Version
+			c.same("group returned", got, want)
+			c.same("group read", c.group(g.Name), want)
+		}
+	}},
+	{"a front without a name", func(c *client) {
+		g := core.Group{Name: c.name("g"), Cluster: "c", Replicas: []core.Replica{newReplica(0, "10.0.0.1:10911", epoch)}}
+		c.put(g)
+		said := epoch.Add(time.Second)
+		got, err := c.s.Renew(c.ctx, said, core.Renewal{Cluster: "c", Broker: g.Name, Addr: "10.0.0.1:10911", Said: said})
+		c.must(err)
+		c.same("lease", got.Replicas[0].Leases, []core.Lease{{Said: said}})
+		c.same("group read", c.group(g.Name), got)
 	}},
 	{"the last moment", func(c *client) {
 		_, r := renewable(c)

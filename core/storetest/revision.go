@@ -45,6 +45,18 @@ var revisionTests = []test{
 		}
 		c.same("changes after the first", c.head(first).Changes, head.Changes[1:])
 	}},
+	{"who follows is never behind what was written here", func(c *client) {
+		for range 3 {
+			r := c.raise(core.Change{Broker: c.name("a"), Replicas: true})
+			for range 2 {
+				head, err := c.s.Head(c.ctx, r-1, false)
+				c.must(err)
+				if head.Revision != r || !head.Complete || len(head.Changes) != 1 {
+					c.t.Fatalf("raised to %d: %+v", r, head)
+				}
+			}
+		}
+	}},
 	{"nothing is new at the head", func(c *client) {
 		for range 2 {
 			r := c.raise(core.Change{Broker: c.name("a"), Replicas: true})

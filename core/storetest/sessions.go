@@ -16,7 +16,7 @@ func newSession(c *client, id string) core.Session {
 // live returns this test's sessions that are not closed.
 func live(c *client) core.Sessions {
 	c.t.Helper()
-	return slices.DeleteFunc(slices.Clone(c.head(0).Sessions), func(s core.Session) bool {
+	return slices.DeleteFunc(slices.Clone(c.sessions()), func(s core.Session) bool {
 		return s.Closed || !strings.HasSuffix(s.ID, c.tag)
 	})
 }
@@ -59,6 +59,11 @@ var sessionTests = []test{
 			c.must(c.s.BeatSession(c.ctx, s.ID, s.Owner, epoch.Add(beat.at)))
 			s.Last = epoch.Add(beat.last)
 			c.same("sessions", live(c), core.Sessions{s, beside})
+			head, err := c.s.Head(c.ctx, 0, false)
+			c.must(err)
+			if followed, _ := head.Sessions.Find(s.ID); !followed.Last.Equal(s.Last) {
+				c.t.Fatalf("who follows sees the last beat at %v, it was at %v", followed.Last, s.Last)
+			}
 		}
 	}},
 	{"a beat raises no revision", func(c *client) {
@@ -95,10 +100,10 @@ var sessionTests = []test{
 		c.must(c.s.OpenSession(c.ctx, s))
 		c.must(c.s.OpenSession(c.ctx, beside))
 		s.Last = epoch.Add(10 * time.Second)
-		opened := c.head(0).Sessions
+		opened := c.sessions()
 		want := canonical(opened)
 		c.must(c.s.BeatSession(c.ctx, s.ID, s.Owner, s.Last))
-		beaten := c.head(0).Sessions
+		beaten := c.sessions()
 		wantBeaten := canonical(beaten)
 		for _, last := range []time.Time{epoch, s.Last.Add(time.Second), {}} {
 			c.refused("close", c.s.CloseSession(c.ctx, s.ID, last), core.ErrConflict)

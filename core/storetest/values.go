@@ -143,6 +143,9 @@ func fullGroup(name string) core.Group {
 	g := filled[core.Group](100)
 	g.Name, g.Version = name, 0
 	slices.SortFunc(g.Replicas, func(a, b core.Replica) int { return int(a.ID - b.ID) })
+	for _, r := range g.Replicas { // a lease is a front's or a session's
+		r.Leases[0].Session, r.Leases[1].Front = "", ""
+	}
 	return g
 }
 

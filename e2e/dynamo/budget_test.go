@@ -75,16 +75,16 @@ func TestTopicBudgets(t *testing.T) {
 	m.measure(t, "1 topic changed in a registration of 10,000", 14, 4, register(2, all))
 	m.measure(t, "another DataVersion, nothing changed of 10,000", anyUnits, anyUnits, register(3, all))
 	m.measure(t, "wipe write permission", 5, anyUnits, func() error {
-		_, err := r.WipeWrite(ctx, now, "broker-a")
+		_, _, err := r.WipeWrite(ctx, now, "broker-a")
 		return err
 	})
 	m.measure(t, "add write permission", 5, anyUnits, func() error {
-		_, err := r.AddWrite(ctx, now, "broker-a")
+		_, _, err := r.AddWrite(ctx, now, "broker-a")
 		return err
 	})
-	m.measure(t, "delete a topic", 12, anyUnits, func() error { return r.DeleteTopic(ctx, now, all[77].Name, "") })
+	m.measure(t, "delete a topic", 12, anyUnits, func() error { return second(r.DeleteTopic(ctx, now, all[77].Name, "")) })
 	leave := func() error {
-		return r.Unregister(ctx, now, core.Departure{Cluster: "production-cluster", Broker: "broker-a", Addr: "10.20.30.40:10911"})
+		return second(r.Unregister(ctx, now, core.Departure{Cluster: "production-cluster", Broker: "broker-a", Addr: "10.20.30.40:10911"}))
 	}
 	m.measure(t, "the broker leaves", anyUnits, anyUnits, leave)
 	now = now.Add(time.Minute)
@@ -166,7 +166,7 @@ func TestRouteBudgets(t *testing.T) {
 		must(t, second(writer.Register(ctx, began, reg)))
 	}
 	for range 150 { // as in service, the log does not reach back to the beginning
-		must(t, writer.PutKV(ctx, core.OrderNamespace, "none", "broker-00:4"))
+		must(t, second(writer.PutKV(ctx, core.OrderNamespace, "none", "broker-00:4")))
 	}
 	r := newRegistry(s)
 	route := func() error { return second(r.Route(ctx, began, shared[0].Name)) }

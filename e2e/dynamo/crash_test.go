@@ -39,7 +39,7 @@ func (s *scene) register(ctx context.Context, r *core.Registry, now, said time.T
 }
 
 func (s *scene) leave(ctx context.Context, r *core.Registry, now time.Time) error {
-	return r.Unregister(ctx, now, core.Departure{Cluster: "production-cluster", Broker: s.broker, Addr: "10.20.30.40:10911", Age: now.Sub(began.Add(time.Second))})
+	return second(r.Unregister(ctx, now, core.Departure{Cluster: "production-cluster", Broker: s.broker, Addr: "10.20.30.40:10911", Age: now.Sub(began.Add(time.Second))}))
 }
 
 // seen returns the queues of each topic as readers see them, 0 for no route.
@@ -75,20 +75,21 @@ var acts = []act{
 	}},
 	{"return with fewer topics", func(t *testing.T, s *scene) {
 		registered(t, s)
-		must(t, newRegistry(s.process(&saboteur{})).Unregister(t.Context(), began, core.Departure{
+		must(t, second(newRegistry(s.process(&saboteur{})).Unregister(t.Context(), began, core.Departure{
 			Cluster: "production-cluster", Broker: s.broker, Addr: "10.20.30.40:10911",
-		}))
+		})))
 	}, func(ctx context.Context, r *core.Registry, s *scene, now time.Time) error {
 		return s.register(ctx, r, now, began.Add(time.Second), 2, s.topic(0, 2), s.topic(1, 1))
 	}},
 	{"topic deleted", registered, func(ctx context.Context, r *core.Registry, s *scene, now time.Time) error {
-		return r.DeleteTopic(ctx, now, s.names[1], "")
+		return second(r.DeleteTopic(ctx, now, s.names[1], ""))
 	}},
 	{"unregistered", registered, func(ctx context.Context, r *core.Registry, s *scene, now time.Time) error {
 		return s.leave(ctx, r, now)
 	}},
 	{"wiped", registered, func(ctx context.Context, r *core.Registry, s *scene, now time.Time) error {
-		return second(r.WipeWrite(ctx, now, s.broker))
+		_, _, err := r.WipeWrite(ctx, now, s.broker)
+		return err
 	}},
 }
 

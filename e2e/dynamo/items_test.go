@@ -26,7 +26,7 @@ func TestUnknownAttributesStay(t *testing.T) {
 	r := newRegistry(s)
 	must(t, second(r.Register(ctx, now, reg)))
 	must(t, r.OpenSession(ctx, now, core.Session{ID: "s", Owner: "o"}))
-	must(t, r.PutKV(ctx, "ns", "k", "v"))
+	must(t, second(r.PutKV(ctx, "ns", "k", "v")))
 	scan := func() []map[string]types.AttributeValue {
 		out, err := client.Scan(ctx, &awsdynamodb.ScanInput{TableName: &table})
 		must(t, err)
@@ -50,7 +50,7 @@ func TestUnknownAttributesStay(t *testing.T) {
 	must(t, second(r.Beat(ctx, later, core.Beat{Cluster: "production-cluster", Broker: "b", HasID: true, Addr: "10.20.30.40:10911"})))
 	must(t, second(r.Register(ctx, later, registration("b", 2, more))))
 	must(t, second(r.BeatSession(ctx, later, "s", "o", 0)))
-	must(t, r.PutKV(ctx, "ns", "k", "w"))
+	must(t, second(r.PutKV(ctx, "ns", "k", "w")))
 	must(t, second(r.Route(ctx, later, more[3].Name)))
 	kept := map[string]bool{}
 	for _, it := range scan() {
@@ -89,7 +89,7 @@ func TestExpiry(t *testing.T) {
 	}
 	must(t, r.OpenSession(ctx, now, core.Session{ID: "s"}))
 	leave := core.Departure{Cluster: "production-cluster", Broker: "b", Addr: "10.20.30.40:10911"}
-	must(t, r.Unregister(ctx, now, leave))
+	must(t, second(r.Unregister(ctx, now, leave)))
 	if found := expiring(); !found["G"] || !found["V"] || !found["S"] || len(found) != 3 {
 		t.Errorf("what goes by itself: %v", found)
 	}

@@ -28,7 +28,7 @@ var rivals = []struct {
 		return s.register(ctx, r, now, began.Add(2*time.Second), 3, s.topic(0, 3), s.topic(2, 3))
 	}, [][]int32{{3, 1, 3, 2}, {3, 1, 3, 0}}},
 	{"topic deleted", func(ctx context.Context, r *core.Registry, s *scene, now time.Time) error {
-		return r.DeleteTopic(ctx, now, s.names[2], "")
+		return second(r.DeleteTopic(ctx, now, s.names[2], ""))
 	}, [][]int32{{2, 1, 0, 2}, {1, 1, 0, 0}}},
 	{"sweep", func(ctx context.Context, r *core.Registry, s *scene, now time.Time) error {
 		return second(r.Sweep(ctx, now))

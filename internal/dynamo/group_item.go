@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -22,14 +23,20 @@ const (
 	groupReplicas = "r" // map from id to a map of the following
 	groupRest     = "b"
 
-	replicaAddr     = "a"
-	replicaDigest   = "g" // absent: to be heard in full
-	replicaVersion  = "d" // the broker's DataVersion
-	replicaSaid     = "s"
-	replicaTimeout  = "t"
-	replicaDirect   = "l" // its direct lease's Said; absent without one
-	replicaDeadline = "u" // its direct lease's last moment
+	replicaAddr    = "a"
+	replicaDigest  = "g" // absent: to be heard in full
+	replicaVersion = "d" // the broker's DataVersion
+	replicaSaid    = "s"
+	replicaTimeout = "t"
+	replicaDirect  = "l" // its direct leases: map from front to a map of the following
+
+	leaseSaid     = "s"
+	leaseDeadline = "u" // its last moment
 )
+
+// frontPrefix goes before a front where that is a name in a map, which cannot
+// be empty.
+const frontPrefix = "f"
 
 // groupKept is how long the item of a group that is gone stays at least, were
 // there no sweeper to remove it.
@@ -62,7 +69,7 @@ func groupItem(g core.Group) (item, error) {
 	for _, event := range g.Outbox {
 		e.event(event)
 	}
-	if err := checkSize("brokerName", len(e.b)+200*len(g.Replicas)); err != nil {
+	if err := checkSize("brokerName", len(e.b)+300*len(g.Replicas)); err != nil {
 		return nil, err
 	}
 	return item{
@@ -83,17 +90,19 @@ func replicaAttributes(r core.Replica) item {
 	if r.Digest != 0 {
 		it[replicaDigest] = blob(digest(r.Digest))
 	}
-	if i := direct(r.Leases); i >= 0 {
-		said := r.Leases[i].Said
-		it[replicaDirect] = moment(said)
-		it[replicaDeadline] = number(said.UnixMilli() + r.Timeout.Milliseconds())
+	direct := item{}
+	for _, l := range r.Leases {
+		if l.Session == "" {
+			direct[frontPrefix+l.Front] = &types.AttributeValueMemberM{Value: item{
+				leaseSaid:     moment(l.Said),
+				leaseDeadline: number(l.Said.UnixMilli() + r.Timeout.Milliseconds()),
+			}}
+		}
+	}
+	if len(direct) > 0 {
+		it[replicaDirect] = &types.AttributeValueMemberM{Value: direct}
 	}
 	return it
-}
-
-// direct returns the index of the broker's own lease, or -1.
-func direct(leases []core.Lease) int {
-	return slices.IndexFunc(leases, func(l core.Lease) bool { return l.Session == "" })
 }
 
 func digest(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
@@ -245,12 +254,24 @@ func decodeReplica(id string, v types.AttributeValue) (r core.Replica, err error
 	}
 	d := newDecoder(bytesOf(it[replicaVersion]))
 	r.DataVersion = core.DataVersion{StateVersion: d.int(), Timestamp: d.int(), Counter: d.int()}
-	if _, ok := it[replicaDirect]; ok {
-		said, err := momentOf(it, replicaDirect)
-		if err != nil {
-			return r, err
+	if direct, ok := it[replicaDirect].(*types.AttributeValueMemberM); ok {
+		for front, v := range direct.Value {
+			l, err := decodeDirect(front, v)
+			if err != nil {
+				return r, fmt.Errorf("lease %s: %w", front, err)
+			}
+			r.Leases = append(r.Leases, l)
 		}
-		r.Leases = []core.Lease{{Said: said}} // the first: leases are sorted by session
+		slices.SortFunc(r.Leases, func(a, b core.Lease) int { return cmp.Compare(a.Front, b.Front) })
 	}
 	return r, d.done()
+}
+
+func decodeDirect(front string, v types.AttributeValue) (l core.Lease, err error) {
+	m, ok := v.(*types.AttributeValueMemberM)
+	if l.Front, ok = strings.CutPrefix(front, frontPrefix); !ok || m == nil {
+		return l, errCorrupt
+	}
+	l.Said, err = momentOf(m.Value, leaseSaid)
+	return l, err
 }

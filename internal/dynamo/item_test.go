@@ -30,7 +30,7 @@ func fullGroup() core.Group {
 			ID: id, Addr: fmt.Sprintf("10.0.0.1:%d", id), HAAddr: "10.0.0.1:2", Zone: "z", Timeout: 10 * time.Second, ActingMaster: core.ActingMasterOn,
 			DataVersion:   core.DataVersion{StateVersion: math.MaxInt64, Timestamp: -1, Counter: 5},
 			FilterServers: []string{"f1", "f2"}, Digest: 1<<63 + 1, Registered: epoch, Said: epoch.Add(1e6),
-			Leases: []core.Lease{{Said: epoch}, {Session: "s1", Said: epoch}, {Session: "s2", Said: epoch.Add(1e9)}},
+			Leases: []core.Lease{{Said: epoch}, {Front: "https", Said: epoch.Add(2e9)}, {Session: "s1", Said: epoch}, {Session: "s2", Said: epoch.Add(1e9)}},
 		})
 	}
 	g.Outbox = []core.Event{{
@@ -75,7 +75,9 @@ func TestGroupsComeBack(t *testing.T) {
 // TestGroupsComeBack then asks for it.
 func TestFullGroupIsFull(t *testing.T) {
 	g := fullGroup()
-	for _, v := range []any{g, g.Writer, g.Intent, g.Replicas[0], g.Replicas[0].DataVersion, g.Replicas[0].Leases[1], g.Outbox[0]} {
+	lease := g.Replicas[0].Leases[1] // which is direct or of a session
+	lease.Session = g.Replicas[0].Leases[2].Session
+	for _, v := range []any{g, g.Writer, g.Intent, g.Replicas[0], g.Replicas[0].DataVersion, lease, g.Outbox[0]} {
 		value := reflect.ValueOf(v)
 		for i := range value.NumField() {
 			if value.Field(i).IsZero() {

@@ -3,7 +3,9 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,11 +38,11 @@ func (s *Store) Renew(ctx context.Context, now time.Time, r core.Renewal) (core.
 		if err != nil {
 			return core.Group{}, err
 		}
-		i := renewable(g, now, r)
+		i, l := renewable(g, now, r)
 		if i < 0 {
 			return core.Group{}, core.ErrChanged
 		}
-		lease, replica := later(r.Said, g.Replicas[i].Leases[0].Said), later(r.Said, g.Replicas[i].Said)
+		lease, replica := later(r.Said, g.Replicas[i].Leases[l].Said), later(r.Said, g.Replicas[i].Said)
 		if !lease && !replica {
 			return g, nil // overtaken by a later heartbeat, or its own answer was lost
 		}
@@ -52,7 +54,7 @@ func (s *Store) Renew(ctx context.Context, now time.Time, r core.Renewal) (core.
 // renewal is the usual update: everything that r names is compared, and both
 // moments move.
 func (s *Store) renewal(now time.Time, r core.Renewal) *dynamodb.UpdateItemInput {
-	condition := "c = :c AND r.#i.a = :a AND r.#i.u >= :now AND r.#i.l < :said AND r.#i.s < :said"
+	condition := "c = :c AND r.#i.a = :a AND r.#i.l.#f.u >= :now AND r.#i.l.#f.s < :said AND r.#i.s < :said"
 	values := item{
 		":c": text(r.Cluster), ":a": text(r.Addr), ":now": moment(now), ":said": moment(r.Said), ":v": unsigned(random()),
 	}
@@ -64,15 +66,17 @@ func (s *Store) renewal(now time.Time, r core.Renewal) *dynamodb.UpdateItemInput
 		condition += " AND r.#i.d = :d"
 		values[":d"] = blob(dataVersion(*r.DataVersion))
 	}
-	return s.renewUpdate(r, "SET v = :v, r.#i.l = :said, r.#i.s = :said, r.#i.u = r.#i.t + :said", condition, values)
+	return s.renewUpdate(r, "SET v = :v, r.#i.s = :said, "+setLease, condition, values)
 }
+
+const setLease = "r.#i.l.#f.s = :said, r.#i.l.#f.u = r.#i.t + :said"
 
 // partRenewal moves those of the two moments that are behind, if the group is
 // still as it was read.
 func (s *Store) partRenewal(g core.Group, r core.Renewal, lease, replica bool) *dynamodb.UpdateItemInput {
 	set := "SET v = :v"
 	if lease {
-		set += ", r.#i.l = :said, r.#i.u = r.#i.t + :said"
+		set += ", " + setLease
 	}
 	if replica {
 		set += ", r.#i.s = :said"
@@ -81,33 +85,38 @@ func (s *Store) partRenewal(g core.Group, r core.Renewal, lease, replica bool) *
 }
 
 func (s *Store) renewUpdate(r core.Renewal, set, condition string, values item) *dynamodb.UpdateItemInput {
+	names := map[string]string{"#i": strconv.FormatInt(r.ID, 10)}
+	if strings.Contains(set, "#f") {
+		names["#f"] = frontPrefix + r.Front
+	}
 	return &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: groupKey(r.Broker).attributes(),
 		UpdateExpression: aws.String(set), ConditionExpression: aws.String(condition),
-		ExpressionAttributeNames:            map[string]string{"#i": strconv.FormatInt(r.ID, 10)},
+		ExpressionAttributeNames:            names,
 		ExpressionAttributeValues:           values,
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 }
 
-// renewable returns the index of the replica whose direct lease r may extend
-// at now, or -1. A direct lease is the first.
-func renewable(g core.Group, now time.Time, r core.Renewal) int {
+// renewable returns the index of the replica, and of that of its leases, which
+// r may extend at now, or -1.
+func renewable(g core.Group, now time.Time, r core.Renewal) (replica, lease int) {
 	if g.Cluster != r.Cluster {
-		return -1
+		return -1, -1
 	}
 	for i, b := range g.Replicas {
 		if b.ID != r.ID {
 			continue
 		}
+		l := slices.IndexFunc(b.Leases, func(l core.Lease) bool { return l.Session == "" && l.Front == r.Front })
 		if b.Addr != r.Addr || r.Digest != 0 && b.Digest != r.Digest || r.DataVersion != nil && b.DataVersion != *r.DataVersion ||
-			direct(b.Leases) != 0 || now.UnixMilli() > b.Leases[0].Said.Add(b.Timeout).UnixMilli() {
-			return -1
+			l < 0 || now.UnixMilli() > b.Leases[l].Said.Add(b.Timeout).UnixMilli() {
+			return -1, -1
 		}
-		return i
+		return i, l
 	}
-	return -1
+	return -1, -1
 }
 
 // later says whether a is later than b, as far as is stored.

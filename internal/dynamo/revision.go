@@ -12,45 +12,6 @@ import (
 	"signpost/core"
 )
 
-// Head returns where the store stands and what changed after since, in one
-// query.
-func (s *Store) Head(ctx context.Context, since core.Revision) (core.Head, error) {
-	items, err := s.query(ctx, headPartition)
-	if err != nil {
-		return core.Head{}, fmt.Errorf("read revision: %w", err)
-	}
-	var revision item
-	if len(items) > 0 && keyOf(items[0]) == revisionKey() { // sorts before the sessions
-		revision, items = items[0], items[1:]
-	}
-	l, err := logOf(revision)
-	if err != nil {
-		return core.Head{}, err
-	}
-	s.noteLog(l)
-	head := core.Head{Revision: l.revision}
-	if head.Changes, head.Complete, err = l.since(since); err != nil {
-		return core.Head{}, err
-	}
-	head.Sessions, err = sessionsOf(items)
-	return head, err
-}
-
-// noteLog remembers the newest log that was seen.
-func (s *Store) noteLog(l changeLog) {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	if l.revision >= s.log.revision {
-		s.log = l
-	}
-}
-
-func (s *Store) lastLog() changeLog {
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	return s.log
-}
-
 // Raise appends the changes to the log. If an answer is lost they may be there
 // twice, with two revisions each, which makes readers read twice.
 func (s *Store) Raise(ctx context.Context, changes []core.Change) (core.Revision, error) {
@@ -70,13 +31,13 @@ func (s *Store) Raise(ctx context.Context, changes []core.Change) (core.Revision
 	if err != nil {
 		return 0, fmt.Errorf("raise the revision: %w", err)
 	}
-	s.noteLog(l)
+	s.seen.raised(l)
 	return l.revision, nil
 }
 
 func (s *Store) raise(ctx context.Context, entries [][]byte) (changeLog, error) {
 	added := changeLog{entries: entries}
-	last := s.lastLog()
+	last := s.seen.last().log
 	switch {
 	case len(entries) > logBurst:
 		return s.replaceLog(ctx, len(entries), entries[len(entries)-logBurst:])
@@ -107,7 +68,7 @@ func (s *Store) raise(ctx context.Context, entries [][]byte) (changeLog, error) 
 		return next, nil
 	}
 	if l, err := logOf(there); err == nil {
-		s.noteLog(l)
+		s.seen.raised(l)
 	}
 	return s.appendLog(ctx, entries)
 }

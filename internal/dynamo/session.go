@@ -45,7 +45,7 @@ func sessionOf(it item) (core.Session, error) {
 
 // Sessions returns the open sessions as they are now.
 func (s *Store) Sessions(ctx context.Context) (core.Sessions, error) {
-	items, err := s.queryPrefix(ctx, headPartition, sessionPrefix)
+	items, err := s.queryPrefix(ctx, headPartition, sessionPrefix, true)
 	if err != nil {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}
@@ -95,6 +95,7 @@ func (s *Store) OpenSession(ctx context.Context, session core.Session) error {
 	if err != nil {
 		return fmt.Errorf("open session %s: %w", session.ID, err)
 	}
+	s.seen.forget()
 	return nil
 }
 
@@ -114,6 +115,7 @@ func (s *Store) BeatSession(ctx context.Context, id, owner string, now time.Time
 	case !ok && err != nil:
 		return fmt.Errorf("beat session %s: %w", id, err)
 	case !ok:
+		s.seen.beaten(id, now)
 		return nil
 	case len(there) == 0:
 		return fmt.Errorf("beat session %s: %w", id, core.ErrSessionClosed)
@@ -147,5 +149,6 @@ func (s *Store) CloseSession(ctx context.Context, id string, last time.Time) err
 	if err != nil {
 		return fmt.Errorf("close session %s: %w", id, err)
 	}
+	s.seen.forget()
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,8 +19,8 @@ type Store struct {
 	table string
 	clock *clock
 
-	logMu sync.Mutex
-	log   changeLog // as this store saw it last
+	headAge time.Duration
+	seen    seenHead
 }
 
 var _ core.Store = (*Store)(nil)
@@ -30,12 +29,17 @@ var _ core.Store = (*Store)(nil)
 type Option func(*settings)
 
 type settings struct {
-	now    func() time.Time
-	client []func(*dynamodb.Options)
+	now     func() time.Time
+	headAge time.Duration
+	client  []func(*dynamodb.Options)
 }
 
 // WithClock sets what is corrected to tell the time; time.Now if it is not given.
 func WithClock(now func() time.Time) Option { return func(s *settings) { s.now = now } }
+
+// WithHeadAge sets for how long Head answers from memory; 2 seconds if it is
+// not given.
+func WithHeadAge(d time.Duration) Option { return func(s *settings) { s.headAge = d } }
 
 // WithClient adjusts the SDK's client further.
 func WithClient(f func(*dynamodb.Options)) Option {
@@ -44,12 +48,12 @@ func WithClient(f func(*dynamodb.Options)) Option {
 
 // New returns a store on a table that exists. It makes no call.
 func New(cfg aws.Config, table string, opts ...Option) *Store {
-	set := settings{now: time.Now}
+	set := settings{now: time.Now, headAge: 2 * time.Second}
 	for _, o := range opts {
 		o(&set)
 	}
 	c := &clock{now: set.now}
-	return &Store{db: newClient(cfg, c, set.client), table: table, clock: c}
+	return &Store{db: newClient(cfg, c, set.client), table: table, clock: c, headAge: set.headAge}
 }
 
 // Now is the time by which to stamp and judge statements (rule 11): this
@@ -84,18 +88,19 @@ func (s *Store) get(ctx context.Context, k key) (item, error) {
 // query returns all items of a partition in the order of their sort keys, as
 // they are now.
 func (s *Store) query(ctx context.Context, partition string) ([]item, error) {
-	return s.queryPrefix(ctx, partition, "")
+	return s.queryPrefix(ctx, partition, "", true)
 }
 
-// queryPrefix returns those whose sort keys start with prefix.
-func (s *Store) queryPrefix(ctx context.Context, partition, prefix string) ([]item, error) {
+// queryPrefix returns those whose sort keys start with prefix; as they were a
+// moment ago, for half the price, unless it is to be consistent.
+func (s *Store) queryPrefix(ctx context.Context, partition, prefix string, consistent bool) ([]item, error) {
 	condition, values := "pk = :p", item{":p": text(partition)}
 	if prefix != "" {
 		condition += " AND begins_with(sk, :s)"
 		values[":s"] = text(prefix)
 	}
 	p := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true), KeyConditionExpression: &condition, ExpressionAttributeValues: values,
+		TableName: &s.table, ConsistentRead: &consistent, KeyConditionExpression: &condition, ExpressionAttributeValues: values,
 	})
 	var items []item
 	for p.HasMorePages() {

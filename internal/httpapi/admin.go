@@ -19,8 +19,8 @@ func (s *Server) addWrite(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	n, err := s.o.Write.AddWrite(ctx, s.o.Now(), broker)
-	return s.permission(ctx, permissionReply{Add: &n}, err)
+	n, raised, err := s.o.Write.AddWrite(ctx, s.o.Now(), broker)
+	return s.permission(permissionReply{Add: &n}, raised, err)
 }
 
 // wipeWrite answers DELETE /v1/admin/write-permission (request code 205).
@@ -29,8 +29,8 @@ func (s *Server) wipeWrite(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	n, err := s.o.Write.WipeWrite(ctx, s.o.Now(), broker)
-	return s.permission(ctx, permissionReply{Wipe: &n}, err)
+	n, raised, err := s.o.Write.WipeWrite(ctx, s.o.Now(), broker)
+	return s.permission(permissionReply{Wipe: &n}, raised, err)
 }
 
 // brokerParam returns the broker that the call is about, which the caller has
@@ -43,16 +43,12 @@ func (s *Server) brokerParam(ctx context.Context, req *request) (string, error) 
 	return broker, s.mayBroker(ctx, req.caller, s.o.Now(), broker)
 }
 
-func (s *Server) permission(ctx context.Context, reply permissionReply, err error) (answer, error) {
-	if err != nil {
-		return answer{}, err
-	}
-	done, err := s.written(ctx)
+func (s *Server) permission(reply permissionReply, raised core.Revision, err error) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
 	a, err := jsonAnswer(reply)
-	a.revision = done.revision
+	a.revision = raised
 	return a, err
 }
 
@@ -76,10 +72,8 @@ func (s *Server) deleteTopic(ctx context.Context, req *request) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	if err := s.o.Write.DeleteTopic(ctx, s.o.Now(), topic, cluster); err != nil {
-		return answer{}, err
-	}
-	return s.written(ctx)
+	raised, err := s.o.Write.DeleteTopic(ctx, s.o.Now(), topic, cluster)
+	return answer{revision: raised}, err
 }
 
 type kvTable struct {
@@ -139,10 +133,8 @@ func (s *Server) putKV(ctx context.Context, req *request) (answer, error) {
 	case len(*value) > maxValue:
 		return answer{}, &core.FieldError{Field: "value", Reason: fmt.Sprintf("is longer than %d bytes", maxValue)}
 	}
-	if err := s.o.Write.PutKV(ctx, namespace, key, *value); err != nil {
-		return answer{}, err
-	}
-	return s.written(ctx)
+	raised, err := s.o.Write.PutKV(ctx, namespace, key, *value)
+	return answer{revision: raised}, err
 }
 
 // deleteKV answers DELETE /v1/admin/kv (request code 102). A key that is not
@@ -152,10 +144,8 @@ func (s *Server) deleteKV(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := s.o.Write.DeleteKV(ctx, namespace, key); err != nil {
-		return answer{}, err
-	}
-	return s.written(ctx)
+	raised, err := s.o.Write.DeleteKV(ctx, namespace, key)
+	return answer{revision: raised}, err
 }
 
 func kvParams(req *request) (namespace, key string, err error) {

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,23 +25,13 @@ var epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
 const gzipType = "application/vnd.signpost.v1+gzip"
 
-// registry is the model over a store, with a view of where that stands.
-type registry struct {
-	*core.Registry
-	store core.Store
-}
-
-func (r registry) Head(ctx context.Context, since core.Revision, _ bool) (core.Head, error) {
-	return r.store.Head(ctx, since)
-}
-
 // api is the handler over an empty memory store, with a clock that is set by
 // hand. Every answer is held against the document.
 type api struct {
 	*httpapi.Server
 	t        testing.TB
 	doc      *document
-	registry registry
+	registry *core.Registry
 	elapsed  *atomic.Int64 // nanoseconds since epoch
 	log      bytes.Buffer
 	options  httpapi.Options
@@ -52,11 +41,10 @@ var lastID atomic.Int64
 
 func newAPI(t testing.TB, change ...func(*httpapi.Options)) *api {
 	a := &api{t: t, doc: loadDocument(t), elapsed: new(atomic.Int64)}
-	store := memory.New()
-	a.registry = registry{store: store, Registry: core.New(store, core.Options{
+	a.registry = core.New(memory.New(), core.Options{
 		NewID: func() string { return fmt.Sprint("writer-", lastID.Add(1)) },
 		Rules: core.Rules{OrderMessages: true, ActingMaster: true},
-	})}
+	})
 	a.options = httpapi.Options{
 		Read: a.registry, Write: a.registry, Identity: identity,
 		Now: a.now,

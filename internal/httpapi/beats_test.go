@@ -60,7 +60,7 @@ func TestBeatOfOneThatLeft(t *testing.T) {
 func TestBeatsWhileAnotherWrites(t *testing.T) {
 	for _, err := range []error{core.ErrBusy, core.ErrConflict} {
 		a := newAPI(t)
-		a.options.Write = &failing{registry: a.registry, err: fmt.Errorf("beat: %w", err)}
+		a.options.Write = &failing{Registry: a.registry, err: fmt.Errorf("beat: %w", err)}
 		a = a.again()
 		if got := a.beat(beatOf(broker("a", 0)), beatOf(broker("b", 0))); got != "busy busy" {
 			t.Errorf("%v is answered %q", err, got)

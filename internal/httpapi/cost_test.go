@@ -60,9 +60,14 @@ func (n *noted) WriteTopics(ctx context.Context, w core.TopicWrite) ([]string, e
 	return n.Store.WriteTopics(ctx, w)
 }
 
-func (n *noted) Head(ctx context.Context, since core.Revision) (core.Head, error) {
+func (n *noted) Head(ctx context.Context, since core.Revision, fresh bool) (core.Head, error) {
 	n.note("Head")
-	return n.Store.Head(ctx, since)
+	return n.Store.Head(ctx, since, fresh)
+}
+
+func (n *noted) Sessions(ctx context.Context) (core.Sessions, error) {
+	n.note("Sessions")
+	return n.Store.Sessions(ctx)
 }
 
 func (n *noted) Raise(ctx context.Context, c []core.Change) (core.Revision, error) {
@@ -84,7 +89,7 @@ func (n *noted) KV(ctx context.Context, namespace string) (map[string]string, er
 func TestSteadyStateIsOneWriteEach(t *testing.T) {
 	a := newAPI(t)
 	store := &noted{Store: memory.New()}
-	a.registry = registry{store: store, Registry: core.New(store, core.Options{NewID: func() string { return fmt.Sprint("writer-", lastID.Add(1)) }})}
+	a.registry = core.New(store, core.Options{NewID: func() string { return fmt.Sprint("writer-", lastID.Add(1)) }})
 	a.options.Read, a.options.Write = a.registry, a.registry
 	a = a.again()
 	b := broker("a", 0, "orders")

@@ -17,7 +17,7 @@ func (a *api) again() *api {
 
 // counting counts the registrations whose content was asked for.
 type counting struct {
-	registry
+	*core.Registry
 	contents int
 }
 
@@ -27,12 +27,12 @@ func (c *counting) Register(ctx context.Context, now time.Time, r core.Registrat
 		c.contents++
 		return content()
 	}
-	return c.registry.Register(ctx, now, r)
+	return c.Registry.Register(ctx, now, r)
 }
 
 // failing fails every call with one error, or panics without one.
 type failing struct {
-	registry
+	*core.Registry
 	err error
 }
 
@@ -49,7 +49,9 @@ func (f *failing) Register(context.Context, time.Time, core.Registration) (core.
 func (f *failing) Beat(context.Context, time.Time, core.Beat) (core.BeatAnswer, error) {
 	return 0, f.fail()
 }
-func (f *failing) Unregister(context.Context, time.Time, core.Departure) error { return f.fail() }
+func (f *failing) Unregister(context.Context, time.Time, core.Departure) (core.Revision, error) {
+	return 0, f.fail()
+}
 func (f *failing) Route(context.Context, time.Time, string) (*core.Route, error) {
 	return nil, f.fail()
 }
@@ -61,17 +63,31 @@ func (f *failing) Leases(context.Context, string) ([]core.Held, error) { return 
 func (f *failing) KV(context.Context, string) (map[string]string, error) {
 	return nil, f.fail()
 }
-func (f *failing) RegisterQueues(context.Context, time.Time, string, []core.Row) error {
-	return f.fail()
+func (f *failing) RegisterQueues(context.Context, time.Time, string, []core.Row) (core.Revision, error) {
+	return 0, f.fail()
 }
 func (f *failing) OpenSession(context.Context, time.Time, core.Session) error { return f.fail() }
 func (f *failing) BeatSession(context.Context, time.Time, string, string, core.Revision) (core.Head, error) {
 	return core.Head{}, f.fail()
 }
-func (f *failing) WipeWrite(context.Context, time.Time, string) (int, error) { return 0, f.fail() }
-func (f *failing) AddWrite(context.Context, time.Time, string) (int, error)  { return 0, f.fail() }
-func (f *failing) DeleteTopic(context.Context, time.Time, string, string) error {
-	return f.fail()
+func (f *failing) WipeWrite(context.Context, time.Time, string) (int, core.Revision, error) {
+	return 0, 0, f.fail()
 }
-func (f *failing) PutKV(context.Context, string, string, string) error { return f.fail() }
-func (f *failing) DeleteKV(context.Context, string, string) error      { return f.fail() }
+func (f *failing) AddWrite(context.Context, time.Time, string) (int, core.Revision, error) {
+	return 0, 0, f.fail()
+}
+func (f *failing) DeleteTopic(context.Context, time.Time, string, string) (core.Revision, error) {
+	return 0, f.fail()
+}
+func (f *failing) PutKV(context.Context, string, string, string) (core.Revision, error) {
+	return 0, f.fail()
+}
+func (f *failing) DeleteKV(context.Context, string, string) (core.Revision, error) {
+	return 0, f.fail()
+}
+func (f *failing) Topics(context.Context, time.Time, core.TopicKind, string) ([]string, time.Time, error) {
+	return nil, time.Time{}, f.fail()
+}
+func (f *failing) Head(context.Context, core.Revision, bool) (core.Head, error) {
+	return core.Head{}, f.fail()
+}

@@ -67,21 +67,31 @@ func (s *Server) getTopics(ctx context.Context, req *request) (answer, error) {
 	if !ok && which != kindSystem {
 		return answer{}, &core.FieldError{Field: "kind", Reason: "is none of system, unit, unit-sub and unit-sub-ununit"}
 	}
-	l, err := s.liveGroups(ctx)
-	if err != nil {
-		return answer{}, err
-	}
-	if cluster != "" {
-		l.groups = slices.DeleteFunc(slices.Clone(l.groups), func(g core.Group) bool { return g.Cluster != cluster })
-	}
 	if which == kindSystem {
+		l, err := s.liveGroups(ctx)
+		if err != nil {
+			return answer{}, err
+		}
+		if cluster != "" {
+			l.groups = slices.DeleteFunc(slices.Clone(l.groups), func(g core.Group) bool { return g.Cluster != cluster })
+		}
 		return l.answer(systemTopics(l.groups))
 	}
-	names, err := s.o.Read.Topics(ctx, l.now, kind, cluster)
+	revision, err := s.readRevision(ctx, 0, false)
 	if err != nil {
 		return answer{}, err
 	}
-	return l.answer(topicList{TopicList: names})
+	now := s.o.Now()
+	names, until, err := s.o.Read.Topics(ctx, now, kind, cluster)
+	if err != nil {
+		return answer{}, err
+	}
+	valid := validAtMost
+	if !until.IsZero() {
+		valid = validFor(now, until)
+	}
+	a, err := jsonAnswer(topicList{TopicList: names})
+	return a.at(revision, valid), err
 }
 
 func systemTopics(groups []core.Group) topicList {

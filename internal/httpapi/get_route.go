@@ -14,11 +14,6 @@ import (
 	"signpost/internal/wire"
 )
 
-// absentFor is how long it may be kept that a topic has no route. The revision
-// alone would do (rule 4), if it were known here that no replica has lapsed
-// which somebody with a slower clock could still renew.
-const absentFor = 2 * time.Second
-
 // getRoute answers GET /v1/read/route. The revision that the answer is tagged
 // with is read before the route, so that it never says too much (rule 6).
 func (s *Server) getRoute(ctx context.Context, req *request) (answer, error) {
@@ -40,8 +35,8 @@ func (s *Server) getRoute(ctx context.Context, req *request) (answer, error) {
 	}
 	now := s.o.Now()
 	route, err := s.o.Read.Route(ctx, now, topic)
-	if errors.Is(err, core.ErrNoTopic) {
-		return answer{}.at(revision, absentFor), err
+	if until, absent := absentUntil(err); absent {
+		return answer{}.at(revision, validFor(now, until)), err
 	}
 	if err != nil {
 		return answer{}, err
@@ -49,6 +44,16 @@ func (s *Server) getRoute(ctx context.Context, req *request) (answer, error) {
 	a := routeAnswer(route, req.params["zone"]).at(revision, validFor(now, route.ValidUntil()))
 	a.matched = matches(req.Header, a.etag)
 	return a, nil
+}
+
+// absentUntil says whether err is that a topic has no route, and until when
+// that may be kept.
+func absentUntil(err error) (time.Time, bool) {
+	var none *core.NoTopicError
+	if errors.As(err, &none) {
+		return none.ValidUntil, true
+	}
+	return time.Time{}, errors.Is(err, core.ErrNoTopic)
 }
 
 // readRevision returns where the store stands, which is not below what the

@@ -34,15 +34,13 @@ func (s *Server) beats(ctx context.Context, req *request) (answer, error) {
 		if err := req.caller.may(b.Cluster); err != nil {
 			return answer{}, err
 		}
-		if err := s.owns(ctx, req.caller, b.Session); err != nil {
-			return answer{}, err
-		}
 	}
 	reply := beatAnswers{Answers: make([]string, len(beats))}
 	err = each(ctx, len(beats), func(ctx context.Context, i int) error {
 		b := beats[i]
 		var now time.Time
 		now, b.Age = s.said(req, b.Age)
+		b.Owner, b.Front = req.caller.ID, front
 		said, err := s.o.Write.Beat(ctx, now, b)
 		if errors.Is(err, core.ErrBusy) || errors.Is(err, core.ErrConflict) {
 			said, err = core.BeatBusy, nil

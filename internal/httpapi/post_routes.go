@@ -66,11 +66,11 @@ func (s *Server) getRoutes(ctx context.Context, req *request) (answer, error) {
 func (s *Server) routeReply(ctx context.Context, now time.Time, asked knownRoute, zone string) (routeReply, error) {
 	reply := routeReply{Topic: asked.topic}
 	route, err := s.o.Read.Route(ctx, now, asked.topic)
-	switch {
-	case errors.Is(err, core.ErrNoTopic):
-		reply.Status, reply.ValidFor = routeAbsent, absentFor.Milliseconds()
+	if until, absent := absentUntil(err); absent {
+		reply.Status, reply.ValidFor = routeAbsent, validFor(now, until).Milliseconds()
 		return reply, nil
-	case err != nil:
+	}
+	if err != nil {
 		return reply, err
 	}
 	a := routeAnswer(route, zone)

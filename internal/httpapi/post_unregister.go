@@ -22,15 +22,11 @@ func (s *Server) unregister(ctx context.Context, req *request) (answer, error) {
 	if err := req.caller.may(d.Cluster); err != nil {
 		return answer{}, err
 	}
-	if err := s.owns(ctx, req.caller, d.Session); err != nil {
-		return answer{}, err
-	}
 	var now time.Time
 	now, d.Age = s.said(req, d.Age)
-	if err := s.o.Write.Unregister(ctx, now, d); err != nil {
-		return answer{}, err
-	}
-	return s.written(ctx)
+	d.Owner, d.Front = req.caller.ID, front
+	raised, err := s.o.Write.Unregister(ctx, now, d)
+	return answer{revision: raised}, err
 }
 
 func readDeparture(body []byte) (d core.Departure, err error) {
@@ -47,11 +43,4 @@ func readDeparture(body []byte) (d core.Departure, err error) {
 	}
 	d.LeaseOnly = d.Session != ""
 	return d, errors.Join(present("", "clusterName", d.Cluster), present("", "brokerName", d.Broker), present("", "brokerAddr", d.Addr))
-}
-
-// written is the answer to a write that says no more than that it was done.
-// The revision is read after it, so that it is not below what it raised.
-func (s *Server) written(ctx context.Context) (answer, error) {
-	head, err := s.o.Write.Head(ctx, core.Revision(s.known.Load()), false)
-	return answer{revision: head.Revision}, err
 }

@@ -41,6 +41,7 @@ var (
 	unsupportedMedia = kind{"unsupported-media-type", "The body's type is not understood", http.StatusUnsupportedMediaType, false}
 	tooMany          = kind{"too-many-requests", "Too much is being worked on", http.StatusTooManyRequests, true}
 	internal         = kind{"internal", "The server failed", http.StatusInternalServerError, false}
+	unavailable      = kind{"unavailable", "The store cannot answer now", http.StatusServiceUnavailable, true}
 	timedOut         = kind{"timeout", "The call was not answered in time", http.StatusServiceUnavailable, true}
 )
 
@@ -89,6 +90,7 @@ var sentinels = []struct {
 	{core.ErrConflict, busy},
 	{core.ErrSessionClosed, sessionClosed},
 	{core.ErrForbidden, notOwner},
+	{core.ErrUnavailable, unavailable},
 }
 
 // kindOf judges an error and says what the caller is told of it. What is in
@@ -99,11 +101,14 @@ func kindOf(err error) (kind, problem) {
 	var field *core.FieldError
 	var limit *wire.LimitError
 	var tooLong *http.MaxBytesError
+	var cluster *core.ClusterError
 	switch {
 	case errors.As(err, &own):
 		return own.kind, problem{Detail: own.detail}
 	case errors.As(err, &field):
 		return invalidField, problem{Detail: field.Error(), Field: field.Field, Reason: field.Reason}
+	case errors.As(err, &cluster):
+		return clusterForbidden, problem{Detail: cluster.Error()}
 	case errors.As(err, &limit):
 		return tooLarge, problem{Detail: limit.Error(), Limit: limit.Max}
 	case errors.As(err, &tooLong):

@@ -40,7 +40,7 @@ func TestEveryErrorOfTheModelHasOneAnswer(t *testing.T) {
 		{nil, 500, "internal", "", false}, // a panic
 	} {
 		a := newAPI(t)
-		broken := &failing{registry: a.registry, err: c.err}
+		broken := &failing{Registry: a.registry, err: c.err}
 		if c.err != nil {
 			broken.err = fmt.Errorf("register a: %w", errors.Join(c.err, errors.New("secret of the store")))
 		}
@@ -67,7 +67,7 @@ func TestEveryCallFails(t *testing.T) {
 		kind string
 	}{{errors.New("broken"), "internal"}, {context.DeadlineExceeded, "timeout"}, {nil, "internal"}} {
 		a := newAPI(t)
-		broken := &failing{registry: a.registry, err: c.err}
+		broken := &failing{Registry: a.registry, err: c.err}
 		a.options.Read, a.options.Write = broken, broken
 		a = a.again()
 		for _, call := range a.doc.calls() {
@@ -266,7 +266,7 @@ func TestDamagedGzip(t *testing.T) {
 
 // waiting keeps registrations waiting until it is let go.
 type waiting struct {
-	registry
+	*core.Registry
 	entered chan struct{}
 	leave   chan struct{}
 }
@@ -274,14 +274,14 @@ type waiting struct {
 func (w *waiting) Register(ctx context.Context, now time.Time, r core.Registration) (core.Registered, error) {
 	w.entered <- struct{}{}
 	<-w.leave
-	return w.registry.Register(ctx, now, r)
+	return w.Registry.Register(ctx, now, r)
 }
 
 func TestTooManyRegistrations(t *testing.T) {
 	a := newAPI(t, func(o *httpapi.Options) {
 		o.Limits.Registrations, o.Limits.Wait = 1, time.Millisecond
 	})
-	slow := &waiting{registry: a.registry, entered: make(chan struct{}), leave: make(chan struct{})}
+	slow := &waiting{Registry: a.registry, entered: make(chan struct{}), leave: make(chan struct{})}
 	a.options.Write = slow
 	a = a.again()
 	done := make(chan *httptest.ResponseRecorder)

@@ -51,22 +51,11 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (answer, erro
 	if err != nil {
 		return answer{}, err
 	}
-	if err := req.caller.may(r.Cluster); err != nil {
-		return answer{}, err
-	}
-	if err := s.owns(ctx, req.caller, r.Session); err != nil {
-		return answer{}, err
-	}
 	if r.Timeout == 0 {
 		r.Timeout = s.o.BrokerTimeout
 	}
-	r.Content = func() (core.Content, error) {
-		// Only who changes something can take a name from another cluster.
-		if err := s.mayBroker(ctx, req.caller, s.o.Now(), r.Broker); err != nil {
-			return core.Content{}, err
-		}
-		return r.content(s.o.Limits.Topics)
-	}
+	r.Owner, r.Clusters, r.Front = req.caller.ID, req.caller.writable(), front
+	r.Content = func() (core.Content, error) { return r.content(s.o.Limits.Topics) }
 	var now time.Time
 	now, r.Age = s.said(req, r.Age)
 	said, err := s.o.Write.Register(ctx, now, r.Registration)
@@ -246,5 +235,6 @@ func (r *registration) content(maxTopics int) (core.Content, error) {
 		}
 	}
 	c.FilterServers = r.filters
+	c.Whole = !r.partial
 	return c, nil
 }

@@ -28,10 +28,8 @@ func (s *Server) registerQueues(ctx context.Context, req *request) (answer, erro
 			return answer{}, err
 		}
 	}
-	if err := s.o.Write.RegisterQueues(ctx, s.o.Now(), topic, rows); err != nil {
-		return answer{}, err
-	}
-	return s.written(ctx)
+	raised, err := s.o.Write.RegisterQueues(ctx, s.o.Now(), topic, rows)
+	return answer{revision: raised}, err
 }
 
 func readQueues(topic string, body []byte, most int) ([]core.Row, error) {

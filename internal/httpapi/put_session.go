@@ -63,7 +63,6 @@ func (s *Server) beatSession(ctx context.Context, req *request) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	s.owners.file(id, req.caller.ID)
 	reply := sessionHead{Revision: uint64(head.Revision), Complete: head.Complete, Changes: []change{}, Sessions: []sessionLeft{}}
 	if head.Complete {
 		for _, c := range head.Changes {

@@ -87,7 +87,7 @@ func TestEveryMemberOfRegistrationCounts(t *testing.T) {
 	}
 	for name, value := range changes {
 		a := newAPI(t)
-		decoded := &counting{registry: a.registry}
+		decoded := &counting{Registry: a.registry}
 		a.options.Write = decoded
 		a = a.again()
 		a.register(b).is(200)
@@ -182,7 +182,7 @@ func TestRegistrationIsRefused(t *testing.T) {
 	other := broker("a", 0, "orders").but("clusterName", "c2").but("brokerAddr", "10.7.7.7:1")
 	a.register(other).problem(409, "broker-name-conflict", "")
 	a.register(broker("a", 0, "orders").but("brokerAddr", "10.7.7.7:1").but("age", 20000)).problem(409, "stale", "")
-	a.register(broker("b", 0).but("topicConfigTable", object{"one": topicConfig("one", 1)})).problem(409, "registration-refused", "")
+	a.register(broker("b", 0).but("topicConfigTable", object{"one": topicConfig("one", 1)}).but("partial", true)).problem(409, "registration-refused", "")
 	a.register(broker("b", 0).but("age", 121000)).problem(409, "stale", "")
 	if got := a.addrs("orders"); got != "a/0=10.0.1.1:10911" {
 		t.Errorf("orders is at %q after what was refused", got)

@@ -27,6 +27,11 @@ type Writer interface {
 	Group(ctx context.Context, now time.Time, name string) (core.Group, error)
 }
 
+var (
+	_ Reader = (*core.Registry)(nil)
+	_ Writer = (*core.Registry)(nil)
+)
+
 // Header tells where the store stands.
 type Header interface {
 	// Head returns the revision with what changed after since, and the
@@ -43,7 +48,7 @@ type Router interface {
 
 // Lister lists what is alive.
 type Lister interface {
-	Topics(ctx context.Context, now time.Time, kind core.TopicKind, cluster string) ([]string, error)
+	Topics(ctx context.Context, now time.Time, kind core.TopicKind, cluster string) (names []string, validUntil time.Time, err error)
 	Groups(ctx context.Context, now time.Time) ([]core.Group, error)
 	Group(ctx context.Context, now time.Time, name string) (core.Group, error)
 	Leases(ctx context.Context, session string) ([]core.Held, error)
@@ -58,8 +63,8 @@ type Values interface {
 type Registrar interface {
 	Register(ctx context.Context, now time.Time, r core.Registration) (core.Registered, error)
 	Beat(ctx context.Context, now time.Time, b core.Beat) (core.BeatAnswer, error)
-	Unregister(ctx context.Context, now time.Time, d core.Departure) error
-	RegisterQueues(ctx context.Context, now time.Time, topic string, rows []core.Row) error
+	Unregister(ctx context.Context, now time.Time, d core.Departure) (core.Revision, error)
+	RegisterQueues(ctx context.Context, now time.Time, topic string, rows []core.Row) (core.Revision, error)
 }
 
 // Gateways takes what gateways say of themselves.
@@ -70,9 +75,9 @@ type Gateways interface {
 
 // Administrator does what operators ask for.
 type Administrator interface {
-	WipeWrite(ctx context.Context, now time.Time, broker string) (int, error)
-	AddWrite(ctx context.Context, now time.Time, broker string) (int, error)
-	DeleteTopic(ctx context.Context, now time.Time, topic, cluster string) error
-	PutKV(ctx context.Context, namespace, key, value string) error
-	DeleteKV(ctx context.Context, namespace, key string) error
+	WipeWrite(ctx context.Context, now time.Time, broker string) (count int, raised core.Revision, err error)
+	AddWrite(ctx context.Context, now time.Time, broker string) (count int, raised core.Revision, err error)
+	DeleteTopic(ctx context.Context, now time.Time, topic, cluster string) (core.Revision, error)
+	PutKV(ctx context.Context, namespace, key, value string) (core.Revision, error)
+	DeleteKV(ctx context.Context, namespace, key string) (core.Revision, error)
 }

@@ -79,14 +79,17 @@ type Options struct {
 	BrokerTimeout time.Duration
 }
 
+// front names the direct leases of brokers that heartbeat here, whichever
+// process hears them.
+const front = "https"
+
 // Server is the HTTP front. It is an http.Handler.
 type Server struct {
-	o      Options
-	mux    *http.ServeMux
-	allow  map[string]string // path -> the methods of its calls
-	owners owners
-	turns  chan struct{} // one for each registration being worked on
-	known  atomic.Uint64 // the newest revision seen
+	o     Options
+	mux   *http.ServeMux
+	allow map[string]string // path -> the methods of its calls
+	turns chan struct{}     // one for each registration being worked on
+	known atomic.Uint64     // the newest revision seen
 }
 
 // New returns a Server; it does no I/O.

@@ -42,7 +42,7 @@ func BenchmarkHead(b *testing.B) {
 	rev, _ := s.Raise(ctx, []core.Change{{Broker: "b"}})
 	b.ReportAllocs()
 	for b.Loop() {
-		if h, err := s.Head(ctx, rev); err != nil || !h.Complete {
+		if h, err := s.Head(ctx, rev, false); err != nil || !h.Complete {
 			b.Fatal(h, err)
 		}
 	}

@@ -117,11 +117,11 @@ func (s *Store) Renew(_ context.Context, now time.Time, r core.Renewal) (core.Gr
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	g := shard.groups[r.Broker]
-	i := renewable(g, r, now)
+	i, l := renewable(g, r, now)
 	if i < 0 {
 		return core.Group{}, core.ErrChanged
 	}
-	if replica := &g.Replicas[i]; !r.Said.After(replica.Said) && !r.Said.After(replica.Leases[0].Said) {
+	if replica := &g.Replicas[i]; !r.Said.After(replica.Said) && !r.Said.After(replica.Leases[l].Said) {
 		return *g, nil
 	}
 	next := *g
@@ -129,34 +129,36 @@ func (s *Store) Renew(_ context.Context, now time.Time, r core.Renewal) (core.Gr
 	replica := &next.Replicas[i]
 	replica.Leases = slices.Clone(replica.Leases)
 	replica.Said = later(replica.Said, r.Said)
-	replica.Leases[0].Said = later(replica.Leases[0].Said, r.Said)
+	replica.Leases[l].Said = later(replica.Leases[l].Said, r.Said)
 	next.Version = s.version.Add(1)
 	shard.groups[next.Name] = &next
 	return next, nil
 }
 
-// renewable returns the index of the replica whose direct lease r may extend
-// at now, or -1. A direct lease is the first: leases are sorted by session,
-// and it has none.
-func renewable(g *core.Group, r core.Renewal, now time.Time) int {
+// renewable returns the index of the replica, and of that of its leases, which
+// r may extend at now, or -1.
+func renewable(g *core.Group, r core.Renewal, now time.Time) (replicaAt, leaseAt int) {
 	if g == nil || g.Cluster != r.Cluster {
-		return -1
+		return -1, -1
 	}
 	i := slices.IndexFunc(g.Replicas, func(replica core.Replica) bool { return replica.ID == r.ID })
 	if i < 0 {
-		return -1
+		return -1, -1
 	}
 	replica := &g.Replicas[i]
 	if replica.Addr != r.Addr || r.Digest != 0 && replica.Digest != r.Digest ||
-		r.DataVersion != nil && replica.DataVersion != *r.DataVersion ||
-		len(replica.Leases) == 0 || replica.Leases[0].Session != "" {
-		return -1
+		r.DataVersion != nil && replica.DataVersion != *r.DataVersion {
+		return -1, -1
 	}
-	direct := core.Replica{Timeout: replica.Timeout, Leases: replica.Leases[:1]}
+	l := slices.IndexFunc(replica.Leases, func(l core.Lease) bool { return l.Session == "" && l.Front == r.Front })
+	if l < 0 {
+		return -1, -1
+	}
+	direct := core.Replica{Timeout: replica.Timeout, Leases: replica.Leases[l : l+1]}
 	if !direct.Alive(nil, now) {
-		return -1
+		return -1, -1
 	}
-	return i
+	return i, l
 }
 
 func later(a, b time.Time) time.Time {

@@ -73,16 +73,17 @@ func appendBool(b []byte, v bool) []byte {
 // decoder reads a record's fields in order. After the first fault everything
 // reads as zero, and done tells.
 type decoder struct {
-	rest  []byte
-	fault error
+	version byte
+	rest    []byte
+	fault   error
 }
 
 // decode starts to read content, which must be of one of the versions from 1
 // to newest.
 func decode(content []byte, newest byte) *decoder {
 	d := &decoder{rest: content}
-	if version := d.byte(); d.fault == nil && (version < 1 || version > newest) {
-		d.fail("version %d, this program reads 1 to %d", version, newest)
+	if d.version = d.byte(); d.fault == nil && (d.version < 1 || d.version > newest) {
+		d.fail("version %d, this program reads 1 to %d", d.version, newest)
 	}
 	return d
 }

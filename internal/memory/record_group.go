@@ -7,8 +7,12 @@ import (
 	"signpost/core"
 )
 
-// groupRecord is the newest version of a group's record.
-const groupRecord = 1
+// groupRecord is the newest version of a group's record. Version 1 knew no
+// Lease.Front: there was only that of version1Front.
+const (
+	groupRecord   = 2
+	version1Front = "tcp"
+)
 
 // Least sizes of the lists' items, in bytes.
 const (
@@ -61,6 +65,7 @@ func appendReplica(b []byte, r *core.Replica) []byte {
 	b = binary.AppendUvarint(b, uint64(len(r.Leases)))
 	for _, l := range r.Leases {
 		b = appendText(b, l.Session)
+		b = appendText(b, l.Front)
 		b = appendTime(b, l.Said)
 	}
 	return b
@@ -121,10 +126,20 @@ func (d *decoder) replica() core.Replica {
 		Digest:        d.uvarint(),
 		Registered:    d.time(),
 		Said:          d.time(),
-		Leases: list(d, leaseSize, func() core.Lease {
-			return core.Lease{Session: d.text(), Said: d.time()}
-		}),
+		Leases:        list(d, leaseSize, d.lease),
 	}
+}
+
+func (d *decoder) lease() core.Lease {
+	l := core.Lease{Session: d.text()}
+	switch {
+	case d.version > 1:
+		l.Front = d.text()
+	case l.Session == "":
+		l.Front = version1Front
+	}
+	l.Said = d.time()
+	return l
 }
 
 func (d *decoder) change() core.Change {

@@ -108,7 +108,7 @@ func slice[T any](g *rapid.Generator[T]) *rapid.Generator[[]T] {
 func someGroup(t *rapid.T) core.Group {
 	text := rapid.String()
 	lease := rapid.Custom(func(t *rapid.T) core.Lease {
-		return core.Lease{Session: text.Draw(t, "session"), Said: someTime().Draw(t, "said")}
+		return core.Lease{Session: text.Draw(t, "session"), Front: text.Draw(t, "front"), Said: someTime().Draw(t, "said")}
 	})
 	replica := rapid.Custom(func(t *rapid.T) core.Replica {
 		return core.Replica{

@@ -80,7 +80,7 @@ func dump(t rapid.TB, s *memory.Store) state {
 			d.KV[namespace] = maps.Clone(keys)
 		}
 	}
-	h, err := s.Head(ctx, 0)
+	h, err := s.Head(ctx, 0, false)
 	fail(t, err)
 	for _, session := range h.Sessions {
 		session.Last = later
@@ -193,7 +193,7 @@ func change(t *rapid.T, s *memory.Store) {
 			fail(t, err)
 		}
 	case 7:
-		h, err := s.Head(ctx, 0)
+		h, err := s.Head(ctx, 0, false)
 		fail(t, err)
 		if open, ok := h.Sessions.Find(session); ok {
 			fail(t, s.CloseSession(ctx, session, open.Last))

@@ -22,8 +22,8 @@ type head struct {
 	sessions core.Sessions
 }
 
-// Head returns where the store stands and what changed after since.
-func (s *Store) Head(_ context.Context, since core.Revision) (core.Head, error) {
+// Head returns where the store stands and what changed after since, as it is now.
+func (s *Store) Head(_ context.Context, since core.Revision, _ bool) (core.Head, error) {
 	h := s.head.Load()
 	answer := core.Head{Revision: h.revision, Sessions: h.sessions}
 	switch {

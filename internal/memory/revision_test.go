@@ -26,7 +26,7 @@ func raise(t testing.TB, s *memory.Store, changes ...core.Change) core.Revision 
 
 func headOf(t testing.TB, s *memory.Store, since core.Revision) core.Head {
 	t.Helper()
-	h, err := s.Head(context.Background(), since)
+	h, err := s.Head(context.Background(), since, false)
 	must(t, err)
 	return h
 }
@@ -80,7 +80,7 @@ func TestHeadAllocatesNothing(t *testing.T) {
 	s, ctx := memory.New(), context.Background()
 	r := raise(t, s, core.Change{Broker: "a"}, core.Change{Broker: "b"})
 	for _, since := range []core.Revision{r, r - 1, 0} {
-		if n := testing.AllocsPerRun(100, func() { _, _ = s.Head(ctx, since) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { _, _ = s.Head(ctx, since, false) }); n != 0 {
 			t.Errorf("%v allocations for the head since %d", n, since)
 		}
 	}

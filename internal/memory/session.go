@@ -41,6 +41,9 @@ func (c *closedSessions) add(id string) (forgotten string, ok bool) {
 	return forgotten, true
 }
 
+// Sessions returns the open sessions.
+func (s *Store) Sessions(context.Context) (core.Sessions, error) { return s.head.Load().sessions, nil }
+
 // OpenSession stores a new session.
 func (s *Store) OpenSession(_ context.Context, session core.Session) error {
 	if err := checkName("session", session.ID); err != nil {

@@ -21,7 +21,7 @@ func (s *Server) putKV(ctx context.Context, req *request) (reply, error) {
 	if !hasValue {
 		return reply{}, &core.FieldError{Field: "value", Reason: "is missing"}
 	}
-	if err := s.o.Registry.PutKV(ctx, namespace, key, value); err != nil {
+	if _, err := s.o.Registry.PutKV(ctx, namespace, key, value); err != nil {
 		return reply{}, err
 	}
 	s.o.Log.Info("KV stored", "namespace", namespace, "key", key, "peer", req.conn.peer)

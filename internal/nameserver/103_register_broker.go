@@ -92,6 +92,7 @@ func (s *Server) registration(req *request) (core.Registration, error) {
 		Addr:    cloneOf(req.field("brokerAddr")),
 		HAAddr:  cloneOf(req.field("haServerAddr")),
 		Zone:    cloneOf(req.field("__ZONE_NAME")),
+		Front:   s.o.Front,
 		Timeout: s.o.Limits.BrokerTimeout,
 	}
 	if ms, ok := req.integer("heartbeatTimeoutMillis"); ok && ms > 0 {

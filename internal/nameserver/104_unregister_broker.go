@@ -13,10 +13,10 @@ import (
 // its successor. It is done when it is answered; 5.x only queues it.
 func (s *Server) unregisterBroker(ctx context.Context, req *request) (reply, error) {
 	id, _ := req.integer("brokerId")
-	d := core.Departure{Cluster: req.field("clusterName"), Broker: req.field("brokerName"), ID: id, Addr: req.field("brokerAddr")}
+	d := core.Departure{Cluster: req.field("clusterName"), Broker: req.field("brokerName"), ID: id, Addr: req.field("brokerAddr"), Front: s.o.Front}
 	now := s.o.Now()
 	d.Age = now.Sub(req.arrived)
-	if err := s.o.Registry.Unregister(ctx, now, d); err != nil {
+	if _, err := s.o.Registry.Unregister(ctx, now, d); err != nil {
 		return reply{}, err
 	}
 	s.owners.release(brokerKey{d.Cluster, d.Broker, d.Addr})

@@ -12,7 +12,7 @@ import (
 // Field: brokerName. Answer: wipeTopicCount, 0 for an unknown broker.
 func (s *Server) wipeWritePerm(ctx context.Context, req *request) (reply, error) {
 	broker := req.field("brokerName")
-	n, err := s.o.Registry.WipeWrite(ctx, s.o.Now(), broker)
+	n, _, err := s.o.Registry.WipeWrite(ctx, s.o.Now(), broker)
 	if err != nil {
 		return reply{}, err
 	}

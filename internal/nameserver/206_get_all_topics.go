@@ -19,7 +19,7 @@ func (s *Server) getAllTopics(ctx context.Context, req *request) (reply, error) 
 var errDisabled = &codedError{code: remoting.SystemError, text: "disable"}
 
 func (s *Server) topicList(ctx context.Context, req *request, kind core.TopicKind, cluster string) (reply, error) {
-	names, err := s.o.Registry.Topics(ctx, req.arrived, kind, cluster)
+	names, _, err := s.o.Registry.Topics(ctx, req.arrived, kind, cluster)
 	if err != nil {
 		return reply{}, err
 	}

@@ -8,7 +8,7 @@ import "context"
 // unknown topic or cluster is no error.
 func (s *Server) deleteTopic(ctx context.Context, req *request) (reply, error) {
 	topic, cluster := req.field("topic"), req.field("clusterName")
-	if err := s.o.Registry.DeleteTopic(ctx, s.o.Now(), topic, cluster); err != nil {
+	if _, err := s.o.Registry.DeleteTopic(ctx, s.o.Now(), topic, cluster); err != nil {
 		return reply{}, err
 	}
 	s.o.Log.Info("topic deleted", "topic", topic, "cluster", cluster, "peer", req.conn.peer)

@@ -17,5 +17,6 @@ func (s *Server) registerTopic(ctx context.Context, req *request) (reply, error)
 	if err != nil || len(rows) == 0 {
 		return done, err
 	}
-	return done, s.o.Registry.RegisterQueues(ctx, s.o.Now(), topic, rows)
+	_, err = s.o.Registry.RegisterQueues(ctx, s.o.Now(), topic, rows)
+	return done, err
 }

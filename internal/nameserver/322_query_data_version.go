@@ -61,7 +61,7 @@ func (r *request) beat() (core.Beat, error) {
 // with its next registration, as with Java.
 func (s *Server) beat(ctx context.Context, req *request, b core.Beat) error {
 	now := s.o.Now()
-	b.Age = now.Sub(req.arrived)
+	b.Age, b.Front = now.Sub(req.arrived), s.o.Front
 	_, err := s.o.Registry.Beat(ctx, now, b)
 	return err
 }

@@ -13,7 +13,7 @@ import (
 // topics become writable, as in Java.
 func (s *Server) addWritePerm(ctx context.Context, req *request) (reply, error) {
 	broker := req.field("brokerName")
-	n, err := s.o.Registry.AddWrite(ctx, s.o.Now(), broker)
+	n, _, err := s.o.Registry.AddWrite(ctx, s.o.Now(), broker)
 	if err != nil {
 		return reply{}, err
 	}

@@ -64,8 +64,8 @@ func (s *Server) dropAll(c *conn, closed time.Time) {
 	for _, k := range s.owners.take(c) {
 		ctx, cancel := context.WithTimeout(s.base, s.o.Limits.Handler)
 		now := s.o.Now()
-		err := s.o.Registry.Unregister(ctx, now, core.Departure{
-			Cluster: k.cluster, Broker: k.broker, Addr: k.addr, Age: now.Sub(closed), LeaseOnly: true,
+		_, err := s.o.Registry.Unregister(ctx, now, core.Departure{
+			Cluster: k.cluster, Broker: k.broker, Addr: k.addr, Front: s.o.Front, Age: now.Sub(closed), LeaseOnly: true,
 		})
 		cancel()
 		if err != nil {

@@ -25,9 +25,9 @@ type Registrar interface {
 	Register(ctx context.Context, now time.Time, r core.Registration) (core.Registered, error)
 	Renew(ctx context.Context, now time.Time, r core.Registration) (core.Registered, bool, error)
 	Beat(ctx context.Context, now time.Time, b core.Beat) (core.BeatAnswer, error)
-	Unregister(ctx context.Context, now time.Time, d core.Departure) error
+	Unregister(ctx context.Context, now time.Time, d core.Departure) (core.Revision, error)
 	DataVersion(ctx context.Context, now time.Time, cluster, broker, addr string) (core.DataVersion, error)
-	RegisterQueues(ctx context.Context, now time.Time, topic string, rows []core.Row) error
+	RegisterQueues(ctx context.Context, now time.Time, topic string, rows []core.Row) (core.Revision, error)
 }
 
 // Router finds topics.
@@ -37,23 +37,23 @@ type Router interface {
 
 // Lister lists what is alive.
 type Lister interface {
-	Topics(ctx context.Context, now time.Time, kind core.TopicKind, cluster string) ([]string, error)
+	Topics(ctx context.Context, now time.Time, kind core.TopicKind, cluster string) (names []string, validUntil time.Time, err error)
 	Groups(ctx context.Context, now time.Time) ([]core.Group, error)
 	Group(ctx context.Context, now time.Time, name string) (core.Group, error)
 }
 
 // Administrator does what operators ask for.
 type Administrator interface {
-	WipeWrite(ctx context.Context, now time.Time, broker string) (int, error)
-	AddWrite(ctx context.Context, now time.Time, broker string) (int, error)
-	DeleteTopic(ctx context.Context, now time.Time, topic, cluster string) error
+	WipeWrite(ctx context.Context, now time.Time, broker string) (count int, raised core.Revision, err error)
+	AddWrite(ctx context.Context, now time.Time, broker string) (count int, raised core.Revision, err error)
+	DeleteTopic(ctx context.Context, now time.Time, topic, cluster string) (core.Revision, error)
 }
 
 // KeyValues keeps the operators' configuration.
 type KeyValues interface {
 	KV(ctx context.Context, namespace string) (map[string]string, error)
-	PutKV(ctx context.Context, namespace, key, value string) error
-	DeleteKV(ctx context.Context, namespace, key string) error
+	PutKV(ctx context.Context, namespace, key, value string) (core.Revision, error)
+	DeleteKV(ctx context.Context, namespace, key string) (core.Revision, error)
 }
 
 var _ Registry = (*core.Registry)(nil)

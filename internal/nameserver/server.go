@@ -53,6 +53,9 @@ type Options struct {
 	Config   Configuration
 	Switches func() Switches
 	Limits   Limits
+	// Front names the direct leases of the brokers that register here, among
+	// those of other servers over the same store; "tcp" if it is empty.
+	Front    string
 	Log      *slog.Logger
 	Observer Observer
 	Now      func() time.Time
@@ -110,6 +113,9 @@ type Server struct {
 
 // New returns a Server; it does no I/O.
 func New(o Options) *Server {
+	if o.Front == "" {
+		o.Front = "tcp"
+	}
 	s := &Server{o: o, conns: map[*conn]struct{}{}}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.handlers = newHandlers(s.handlerTable())

@@ -250,7 +250,7 @@ type stuckRegistry struct {
 	release chan struct{}
 }
 
-func (s *stuckRegistry) WipeWrite(ctx context.Context, now time.Time, broker string) (int, error) {
+func (s *stuckRegistry) WipeWrite(ctx context.Context, now time.Time, broker string) (int, core.Revision, error) {
 	switch broker {
 	case "panic":
 		panic("a bug")
@@ -259,10 +259,10 @@ func (s *stuckRegistry) WipeWrite(ctx context.Context, now time.Time, broker str
 		select {
 		case <-s.release:
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, 0, ctx.Err()
 		}
 	}
-	return 7, nil
+	return 7, 0, nil
 }
 
 func TestRequestsInFlightAreBoundedAndAnsweredOutOfOrder(t *testing.T) {
@@ -450,9 +450,9 @@ type slowRegistry struct {
 	entered, release chan struct{}
 }
 
-func (s *slowRegistry) WipeWrite(ctx context.Context, _ time.Time, _ string) (int, error) {
+func (s *slowRegistry) WipeWrite(ctx context.Context, _ time.Time, _ string) (int, core.Revision, error) {
 	defer core.Waiting(ctx)()
 	s.entered <- struct{}{}
 	<-s.release
-	return 0, nil
+	return 0, 0, nil
 }
