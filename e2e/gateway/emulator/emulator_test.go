@@ -70,6 +70,7 @@ func TestAnEventIsAnswered(t *testing.T) {
 	f := start(t, func(o *emulator.Options) { o.Env, o.Memory = []string{"OWN=1"}, 512 })
 	answered(t, f, `{"a":1}`)
 	answered(t, f, `{"a":2}`)
+	await(t, f, "INVOKE RTDONE", 2) // which it tells after it has answered
 	if lines := f.Lines(); !slices.Equal(lines, []string{`{"msg":"started","memory":"512","own":"1"}`}) {
 		t.Errorf("the function's lines are %q", lines)
 	}
