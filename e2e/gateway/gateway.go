@@ -159,6 +159,9 @@ func (g *Gateway) serve(r *http.Request, id string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if arn := g.RouteARN(r.Method, path); route.permission != nil && !route.permission.Allows(arn) {
+		return nil, refuse(http.StatusInternalServerError, "Internal Server Error", fmt.Errorf("the function has no permission for %s", arn))
+	}
 	event, err := g.event(r, body, route, params, caller, id)
 	if err != nil {
 		return nil, err

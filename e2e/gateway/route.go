@@ -25,6 +25,9 @@ type Route struct {
 	Scopes []string // JWT: one of them is needed
 	// Function is the integration, always of payload format 2.0.
 	Function Function
+
+	// permission, if set, is what the function lets the gateway call for.
+	permission Policy
 }
 
 func (r Route) check() error {
