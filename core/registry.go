@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ type Options struct {
 	// out together, which is more likely the network's end than the brokers'; 0
 	// is not at all.
 	Guard time.Duration
+	// RouteBytes is about how much memory assembled routes may take with their
+	// encodings; 0 is 8 MiB. What is beyond is assembled when it is asked for.
+	RouteBytes int64
 	// OnMinBroker, if set, is told when a group's lowest id changed. It must not block.
 	OnMinBroker func(MinBrokerChange)
 }
@@ -38,7 +42,7 @@ type Registry struct {
 
 // New returns a Registry over the store.
 func New(store Store, o Options) *Registry {
-	r := &Registry{store: store, sink: o.Sink, newID: o.NewID, onMinBroker: o.OnMinBroker, view: newView(store)}
+	r := &Registry{store: store, sink: o.Sink, newID: o.NewID, onMinBroker: o.OnMinBroker, view: newView(store, cmp.Or(o.RouteBytes, defaultRouteBytes))}
 	if r.sink == nil {
 		r.sink = Discard{}
 	}

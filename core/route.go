@@ -22,6 +22,9 @@ type Route struct {
 
 	validUntil atomic.Pointer[time.Time]
 	memo       [routeForms]atomic.Pointer[[]byte]
+
+	view   *view        // in which it was filed, if it was
+	weight atomic.Int64 // in it; gone once it is not there any more
 }
 
 // RouteBroker is one group of a route.
@@ -61,6 +64,7 @@ func (r *Route) Encoded(form RouteForm, encode func(*Route) []byte) []byte {
 	if !r.memo[form].CompareAndSwap(nil, &b) {
 		return *r.memo[form].Load()
 	}
+	r.grew(b)
 	return b
 }
 

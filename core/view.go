@@ -2,11 +2,8 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/maphash"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,10 +12,11 @@ import (
 const (
 	viewShards = 64
 	// viewBound limits the routes that one shard keeps, absentBound the names
-	// without a route; beyond it arbitrary ones are forgotten and assembled
-	// again when asked for.
+	// without a route, groupBound the groups; beyond it arbitrary ones are
+	// forgotten and read again when asked for.
 	viewBound   = 4096
 	absentBound = 1024
+	groupBound  = 4096
 	// absentName limits the names kept as absent, in bytes. No broker has a
 	// longer topic; whoever asks for one fills no memory with it.
 	absentName = 255
@@ -30,15 +28,21 @@ const (
 // view keeps assembled routes, each tagged with the revision read before it
 // was assembled (rule 6). It follows the store's log of changes, and forgets
 // what they touch; nothing is forgotten by time. That a topic has no living
-// broker is kept too: it is undone only by a change (rule 4).
+// broker is kept too: it is undone only by a change (rule 4). The groups behind
+// the routes are kept as well, so that a change of one is not paid for with
+// reading all.
 type view struct {
 	store  Store
 	seed   maphash.Seed
 	rev    atomic.Uint64
 	shards [viewShards]viewShard
+	bytes  atomic.Int64 // that the filed routes take, about
+	limit  int64        // of bytes
 
-	follow  sync.Mutex                     // held while changes are applied, and while a route is filed
+	follow  sync.Mutex                     // held while changes are applied, and while something is filed
 	topics  map[string]map[string]struct{} // broker -> filed topics that show it, those only
+	groups  map[string]Group               // as they were stored at rev or later
+	turn    uint                           // of the shard that sheds next
 	cleared atomic.Uint64                  // how often everything was forgotten
 }
 
@@ -48,8 +52,8 @@ type viewShard struct {
 	absent map[string]struct{} // topics known to have no living broker
 }
 
-func newView(store Store) *view {
-	v := &view{store: store, seed: maphash.MakeSeed(), topics: map[string]map[string]struct{}{}}
+func newView(store Store, limit int64) *view {
+	v := &view{store: store, seed: maphash.MakeSeed(), limit: limit, topics: map[string]map[string]struct{}{}, groups: map[string]Group{}}
 	for i := range v.shards {
 		v.shards[i].routes = map[string]*Route{}
 		v.shards[i].absent = map[string]struct{}{}
@@ -74,7 +78,7 @@ func (v *view) find(topic string) (route *Route, absent bool) {
 	return route, absent
 }
 
-// Route returns where a topic is. ErrNoTopic if no living broker has it.
+// Route returns where a topic is. *NoTopicError if no living broker has it.
 func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Route, error) {
 	rev, err := r.view.sync(ctx)
 	if err != nil {
@@ -93,71 +97,27 @@ func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Rou
 	return route, nil
 }
 
-// fill assembles a route and files it under the revision read before.
-// ErrNoTopic if no living broker has the topic.
-func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, was *Route) (*Route, error) {
-	cleared := r.view.cleared.Load()
-	sessions, err := r.sessions(ctx, now)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := r.store.Rows(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(rows))
-	for i, row := range rows {
-		names[i] = row.Broker
-	}
-	var groups []Group
-	if len(names) > 0 {
-		if groups, err = r.store.Groups(ctx, names); err != nil {
-			return nil, err
-		}
-	}
-	rules := r.Rules()
-	topic = strings.Clone(topic) // the asker's may be a part of its request
-	route, lapsed := assemble(topic, rows, groups, sessions, rules, now)
-	if route == nil {
-		if lapsed {
-			return nil, &NoTopicError{ValidUntil: now.Add(recheckTime)}
-		}
-		r.view.fileAbsent(topic, rev, cleared)
-		return nil, &NoTopicError{ValidUntil: now.Add(absentTime)}
-	}
-	if rules.OrderMessages {
-		kv, err := r.store.KV(ctx, OrderNamespace)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return nil, err
-		}
-		route.OrderConf, route.HasOrderConf = kv[topic]
-	}
-	route.Revision = rev
-	if was != nil && route.sameContent(was) {
-		// Only leases were renewed: keep what was encoded.
-		was.validUntil.Store(route.validUntil.Load())
-		return was, nil
-	}
-	r.view.file(route, cleared)
-	return route, nil
+// current says whether what was read after rev may be filed: not if something
+// has changed since. Then it serves its one asker and the next one reads it
+// again. The caller holds follow.
+func (v *view) current(rev Revision, cleared uint64) bool {
+	return v.revision() == rev && v.cleared.Load() == cleared
 }
 
-// file keeps the route, unless something changed since it was assembled: then
-// it serves its one asker and the next one assembles it again.
+// file keeps the route, if it is current.
 func (v *view) file(r *Route, cleared uint64) {
 	v.follow.Lock()
 	defer v.follow.Unlock()
-	if v.revision() != r.Revision || v.cleared.Load() != cleared {
+	if !v.current(r.Revision, cleared) {
 		return
 	}
 	v.forget(r.Topic)
 	s := v.shard(r.Topic)
 	if len(s.routes) >= viewBound {
-		for old := range s.routes {
-			v.forget(old)
-			break
-		}
+		v.forgetOne(s)
 	}
+	v.shed(v.limit - r.bare())
+	r.filed(v)
 	s.mu.Lock()
 	s.routes[r.Topic] = r
 	s.mu.Unlock()
@@ -169,14 +129,14 @@ func (v *view) file(r *Route, cleared uint64) {
 	}
 }
 
-// fileAbsent keeps that the topic has no route; see file.
+// fileAbsent keeps that the topic has no route, if that is current.
 func (v *view) fileAbsent(topic string, rev Revision, cleared uint64) {
 	if len(topic) > absentName {
 		return
 	}
 	v.follow.Lock()
 	defer v.follow.Unlock()
-	if v.revision() != rev || v.cleared.Load() != cleared {
+	if !v.current(rev, cleared) {
 		return
 	}
 	v.forget(topic)
@@ -192,105 +152,21 @@ func (v *view) fileAbsent(topic string, rev Revision, cleared uint64) {
 	s.absent[topic] = struct{}{}
 }
 
-// sync brings the view up to the store's revision and returns it.
-func (v *view) sync(ctx context.Context) (Revision, error) {
-	rev := v.revision()
-	head, err := v.store.Head(ctx, rev, false)
-	if err != nil {
-		return 0, fmt.Errorf("read revision: %w", err)
-	}
-	if head.Revision <= rev {
-		return rev, nil
-	}
-	sets, err := v.sets(ctx, head.Changes)
-	if err != nil {
-		return 0, err
-	}
+// fileGroups keeps the groups, if they are current.
+func (v *view) fileGroups(groups []Group, rev Revision, cleared uint64) {
 	v.follow.Lock()
 	defer v.follow.Unlock()
-	if rev = v.revision(); head.Revision <= rev {
-		return rev, nil // somebody else did
-	}
-	if !head.Complete {
-		v.forgetAll()
-	}
-	for _, c := range head.Changes {
-		if c.Revision > rev {
-			v.apply(c, sets[c.Broker])
-		}
-	}
-	v.rev.Store(uint64(head.Revision))
-	return head.Revision, nil
-}
-
-// sets reads the topics of the groups of which a change does not name what it
-// touches: before follow is taken, so that nobody waits for the store.
-func (v *view) sets(ctx context.Context, changes []Change) (map[string][]TopicFlag, error) {
-	var sets map[string][]TopicFlag
-	for _, c := range changes {
-		if !c.Many && !c.Replicas {
-			continue
-		}
-		if _, ok := sets[c.Broker]; ok {
-			continue
-		}
-		set, err := v.store.TopicSet(ctx, c.Broker)
-		if err != nil {
-			return nil, fmt.Errorf("read topics of %s: %w", c.Broker, err)
-		}
-		if sets == nil {
-			sets = map[string][]TopicFlag{}
-		}
-		sets[c.Broker] = set
-	}
-	return sets, nil
-}
-
-// apply forgets what a change touches; set is what the group has. The caller
-// holds follow.
-func (v *view) apply(c Change, set []TopicFlag) {
-	for _, t := range c.Topics {
-		v.forget(t)
-	}
-	if !c.Many && !c.Replicas {
+	if !v.current(rev, cleared) {
 		return
 	}
-	// What shows the group now is filed under it; what will show it is in its set.
-	for t := range v.topics[c.Broker] {
-		v.forget(t)
-	}
-	if len(set) > v.known() {
-		v.forgetIn(set)
-		return
-	}
-	for _, t := range set {
-		v.forget(t.Name)
-	}
-}
-
-// known is of how many topics something is known. The caller holds follow.
-func (v *view) known() (n int) {
-	for i := range v.shards {
-		n += len(v.shards[i].routes) + len(v.shards[i].absent)
-	}
-	return n
-}
-
-// forgetIn forgets what is known of the topics of a large set, which is sorted.
-// The caller holds follow.
-func (v *view) forgetIn(set []TopicFlag) {
-	drop := func(topic string) {
-		if _, ok := slices.BinarySearchFunc(set, topic, func(t TopicFlag, name string) int { return strings.Compare(t.Name, name) }); ok {
-			v.forget(topic)
+	for _, g := range groups {
+		if len(v.groups) >= groupBound {
+			for old := range v.groups {
+				delete(v.groups, old)
+				break
+			}
 		}
-	}
-	for i := range v.shards {
-		for topic := range v.shards[i].routes {
-			drop(topic)
-		}
-		for topic := range v.shards[i].absent {
-			drop(topic)
-		}
+		v.groups[g.Name] = g
 	}
 }
 
@@ -305,9 +181,32 @@ func (v *view) forget(topic string) {
 	if route == nil {
 		return
 	}
+	route.dropped(v)
 	for _, row := range route.Rows {
 		if delete(v.topics[row.Broker], topic); len(v.topics[row.Broker]) == 0 {
 			delete(v.topics, row.Broker)
+		}
+	}
+}
+
+// forgetOne drops a route of the shard, whichever, and says whether there was
+// one. The caller holds follow.
+func (v *view) forgetOne(s *viewShard) bool {
+	for topic := range s.routes { // nobody writes it who does not hold follow
+		v.forget(topic)
+		return true
+	}
+	return false
+}
+
+// shed drops routes, of all shards in turn, until the rest takes no more bytes
+// than that, or nothing is left. The caller holds follow.
+func (v *view) shed(bytes int64) {
+	for empty := 0; v.bytes.Load() > bytes && empty < viewShards; v.turn++ {
+		if v.forgetOne(&v.shards[v.turn%viewShards]) {
+			empty = 0
+		} else {
+			empty++
 		}
 	}
 }
@@ -316,11 +215,15 @@ func (v *view) forgetAll() {
 	for i := range v.shards {
 		s := &v.shards[i]
 		s.mu.Lock()
+		for _, r := range s.routes {
+			r.dropped(v)
+		}
 		clear(s.routes)
 		clear(s.absent)
 		s.mu.Unlock()
 	}
 	clear(v.topics)
+	clear(v.groups)
 	v.cleared.Add(1)
 }
 

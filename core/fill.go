@@ -1,0 +1,118 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// routeTime is for how long a route is believed at most, whatever its leases
+// say: as long as most leases last. It bounds for how long it is not seen that
+// an order configuration was stored and its writer crashed before it told.
+const routeTime = DefaultTimeout
+
+// fill assembles a route and files it under the revision read before.
+// ErrNoTopic if no living broker has the topic.
+func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, was *Route) (*Route, error) {
+	cleared := r.view.cleared.Load()
+	sessions, err := r.sessions(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.store.Rows(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	groups, read, err := r.groupsOf(ctx, now, rows, sessions, was != nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(read) > 0 {
+		r.view.fileGroups(read, rev, cleared)
+	}
+	rules := r.Rules()
+	topic = strings.Clone(topic) // the asker's may be a part of its request
+	route, lapsed := assemble(topic, rows, groups, sessions, rules, now)
+	if route == nil {
+		if lapsed {
+			return nil, &NoTopicError{ValidUntil: now.Add(recheckTime)}
+		}
+		r.view.fileAbsent(topic, rev, cleared)
+		return nil, &NoTopicError{ValidUntil: now.Add(absentTime)}
+	}
+	if rules.OrderMessages {
+		kv, err := r.store.KV(ctx, OrderNamespace)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		route.OrderConf, route.HasOrderConf = kv[topic]
+	}
+	route.Revision = rev
+	if again := now.Add(routeTime); again.Before(*route.validUntil.Load()) {
+		route.validUntil.Store(&again)
+	}
+	if was != nil && route.sameContent(was) {
+		// Only leases were renewed: keep what was encoded.
+		was.validUntil.Store(route.validUntil.Load())
+		return was, nil
+	}
+	r.view.file(route, cleared)
+	return route, nil
+}
+
+// groupsOf returns the stored groups of the rows, sorted by name, and which of
+// them it has read. The others were kept: that they are what is stored, but for
+// renewed leases, is known by the revision. One that seems to have lapsed is
+// read; and if soon, as for a route that is assembled again since its time is
+// up, one that would be next: so that not each group has it assembled alone.
+func (r *Registry) groupsOf(ctx context.Context, now time.Time, rows []Row, sessions Sessions, soon bool) (groups, read []Group, err error) {
+	if len(rows) == 0 {
+		return nil, nil, nil
+	}
+	groups, missing := r.view.kept(rows, func(g Group) bool { return g.lasts(sessions, now, soon) })
+	if len(missing) == 0 {
+		return groups, nil, nil
+	}
+	if read, err = r.store.Groups(ctx, missing); err != nil {
+		return nil, nil, err
+	}
+	if len(groups) == 0 {
+		return read, read, nil
+	}
+	groups = append(groups, read...)
+	slices.SortFunc(groups, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
+	return groups, read, nil
+}
+
+// kept returns those of the rows' groups that are kept and good, and the names
+// of the others.
+func (v *view) kept(rows []Row, good func(Group) bool) (groups []Group, missing []string) {
+	v.follow.Lock()
+	defer v.follow.Unlock()
+	for _, row := range rows {
+		if g, ok := v.groups[row.Broker]; ok && good(g) {
+			groups = append(groups, g)
+		} else {
+			missing = append(missing, row.Broker)
+		}
+	}
+	return groups, missing
+}
+
+// lasts says whether all replicas are alive and, if soon, none has less than
+// half its time left.
+func (g Group) lasts(sessions Sessions, now time.Time, soon bool) bool {
+	for _, r := range g.Replicas {
+		until := now
+		if soon {
+			until = now.Add(r.Timeout / 2)
+		}
+		if !r.Alive(sessions, until) {
+			return false
+		}
+	}
+	return true
+}

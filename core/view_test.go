@@ -1,0 +1,166 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"signpost/core"
+	"signpost/internal/memory"
+)
+
+// reads notes what is read of a store.
+type reads struct {
+	core.Store
+	groups []string // names
+	rows   int
+	sets   int
+}
+
+func (r *reads) Groups(ctx context.Context, names []string) ([]core.Group, error) {
+	r.groups = append(r.groups, names...)
+	return r.Store.Groups(ctx, names)
+}
+
+func (r *reads) Rows(ctx context.Context, topic string) ([]core.Row, error) {
+	r.rows++
+	return r.Store.Rows(ctx, topic)
+}
+
+func (r *reads) TopicSet(ctx context.Context, broker string) ([]core.TopicFlag, error) {
+	r.sets++
+	return r.Store.TopicSet(ctx, broker)
+}
+
+// After a change of one group of a topic, the others are not read again. They
+// are where they seem to have lapsed, and before that where the route's time is
+// up and theirs is nearly.
+func TestGroupsBehindRoutesAreKept(t *testing.T) {
+	store := &reads{Store: memory.New()}
+	w, other := newWorldOver(t, store), newWorldOver(t, store)
+	var names []string
+	for i := range 16 {
+		names = append(names, fmt.Sprintf("b%02d", i))
+		other.register(a(names[i], 0, names[i]+"-addr", "T", "U"))
+	}
+	read := func(want ...string) {
+		t.Helper()
+		other.now = w.now
+		store.groups = nil
+		got := w.route("T")
+		if slices.Sort(store.groups); !slices.Equal(store.groups, want) {
+			t.Fatalf("read %v, want %v", store.groups, want)
+		}
+		fresh := newWorldOver(t, store.Store)
+		fresh.now = w.now
+		w.equal("route", got, fresh.route("T"))
+	}
+	read(names...)
+	read()
+	other.now = w.now
+	other.register(a("b03", 1, "slave"))
+	read("b03")
+	other.register(a("b04", 0, "b04-addr", "T", "U", "V"))
+	read() // only topics have changed, and T is none of them
+	other.register(a("b05", 0, "b05-addr").only("T").with(core.Topic{Name: "T"}))
+	read() // a row
+	other.unregister(a("b06", 0, "b06-addr"))
+	read("b06")
+	other.register(a("b06", 0, "b06-addr", "T", "U"))
+	read("b06")
+	other.register(a("new", 0, "new-addr", "T", "U"))
+	read("new")
+	_, _, err := other.WipeWrite(w.ctx, w.now, "b07")
+	w.must(err)
+	read("b07")
+
+	all := append(slices.Clone(names), "new")
+	w.step(50 * time.Second)
+	for _, name := range all[:8] {
+		other.now = w.now
+		other.beat(a(name, 0, name+"-addr"))
+	}
+	read()
+	other.register(a("b08", 0, "moved", "T", "U"))
+	read("b08") // now at 50 s
+	w.step(70_001 * ms)
+	other.now = w.now
+	for _, name := range all[:8] {
+		other.beat(a(name, 0, name+"-addr"))
+	}
+	other.sweep()
+	read(slices.DeleteFunc(all, func(name string) bool { return name == "b08" })...)
+}
+
+// A view of nothing has nothing to forget.
+func TestNothingIsReadToForgetNothing(t *testing.T) {
+	store := &reads{Store: memory.New()}
+	w := newWorldOver(t, store)
+	writer := newWorldOver(t, store.Store)
+	b := a("b1", 0, "a", "T", "U")
+	writer.register(b, a("b2", 0, "b", "T", "V"))
+	w.equal("route", w.route("T"), "b1@c1{0=a} 8/8/6; b2@c1{0=b} 8/8/6")
+	if store.sets != 0 {
+		t.Fatalf("%d sets read", store.sets)
+	}
+	writer.register(a("b1", 1, "c"))
+	w.equal("route", w.route("T"), "b1@c1{0=a 1=c} 8/8/6; b2@c1{0=b} 8/8/6")
+	if store.sets != 1 {
+		t.Fatalf("%d sets read", store.sets)
+	}
+}
+
+// Routes are kept up to the bytes that are given for them, encodings included,
+// and always right.
+func TestRoutesAreKeptUpToTheirBytes(t *testing.T) {
+	const topics = 500
+	for name, c := range map[string]struct {
+		bytes    int64 // for all routes
+		encoding int   // bytes of each
+		least    int   // of the topics that are kept
+		most     int
+	}{
+		"room for all":     {4 << 20, 100, topics, topics},
+		"for some":         {64 << 10, 0, 1, topics / 2},
+		"encodings weigh":  {512 << 10, 4 << 10, 1, topics / 2},
+		"none has room":    {1, 100, 0, 1},
+		"smaller than one": {64 << 10, 100 << 10, 0, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := &reads{Store: memory.New()}
+			w := newWorldOver(t, store)
+			w.Registry = core.New(store, core.Options{NewID: newIDs(), RouteBytes: c.bytes})
+			b := a("b1", 0, "a")
+			for i := range topics {
+				b.Topics = append(b.Topics, core.Topic{Name: fmt.Sprint("topic-", i), Queues: core.Queues{Read: int32(i)}})
+			}
+			w.register(b)
+			ask := func() {
+				for i := range topics {
+					r, err := w.Route(w.ctx, w.now, fmt.Sprint("topic-", i))
+					w.must(err)
+					body := r.Encoded(0, func(r *core.Route) []byte {
+						return []byte(strings.Repeat(" ", c.encoding) + show(r))
+					})
+					if !strings.HasSuffix(string(body), fmt.Sprintf("b1@c1{0=a} %d/0/0", i)) {
+						t.Fatalf("topic %d: %s", i, body)
+					}
+				}
+			}
+			ask()
+			store.rows = 0
+			ask()
+			// What is read the second time was not kept, or made way for it.
+			if kept := topics - store.rows; kept < c.least || kept > c.most {
+				t.Errorf("%d of %d topics were kept, want %d to %d", kept, topics, c.least, c.most)
+			}
+			w.register(a("b1", 1, "b"))
+			for i := range topics {
+				w.equal("route", w.route(fmt.Sprint("topic-", i)), fmt.Sprintf("b1@c1{0=a 1=b} %d/0/0", i))
+			}
+		})
+	}
+}
