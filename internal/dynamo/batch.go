@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
+
+	"signpost/core"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 )
 
 // errUnprocessed says that DynamoDB kept leaving a part of a batch undone.
-var errUnprocessed = errors.New("throttled: a part of a batch was left undone each time")
+var errUnprocessed = fmt.Errorf("%w: throttled, a part of a batch was left undone each time", core.ErrUnavailable)
 
 // batchGet returns those of the items that exist, in no order, as they are
 // now or, unless consistent, as they were a moment ago. Keys may repeat.

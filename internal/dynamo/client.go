@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
+
+	"signpost/core"
 )
 
 // How calls are tried again. The SDK's own values (no limit for an attempt,
@@ -36,9 +39,29 @@ func newClient(cfg aws.Config, c *clock, optFns []func(*dynamodb.Options)) *dyna
 			// throttled upload would take the retries of every heartbeat.
 			r.RateLimiter = ratelimit.None
 		})
-		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error { return s.Deserialize.Add(c, middleware.After) })
+		failures := failures{o.Retryer}
+		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
+			return errors.Join(s.Deserialize.Add(c, middleware.After), s.Initialize.Add(failures, middleware.Before))
+		})
 	}
 	return dynamodb.NewFromConfig(cfg, append([]func(*dynamodb.Options){own}, optFns...)...)
+}
+
+// failures tells what DynamoDB refuses from what it cannot do now, by what is
+// worth an attempt more: throttling, failures of its own, connections that
+// fail, and a context's deadline.
+type failures struct{ aws.Retryer }
+
+// ID names it among the SDK's middleware.
+func (failures) ID() string { return "signpost/failures" }
+
+// HandleInitialize sees what is left of a call after its last attempt.
+func (f failures) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	out, metadata, err := next.HandleInitialize(ctx, in)
+	if err != nil && (errors.Is(err, context.DeadlineExceeded) || f.IsErrorRetryable(err)) {
+		err = fmt.Errorf("%w: %w", core.ErrUnavailable, err)
+	}
+	return out, metadata, err
 }
 
 // backoff is how long to wait after the given attempt, from 1 on: anything
@@ -54,10 +77,19 @@ func pause(ctx context.Context, attempt int) error {
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ended(ctx)
 	case <-t.C:
 		return nil
 	}
+}
+
+// ended is the error of a wait that ctx cut short.
+func ended(ctx context.Context) error {
+	err := context.Cause(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", core.ErrUnavailable, err)
+	}
+	return err
 }
 
 // refused returns the item as it is if err says that the condition of a write

@@ -52,28 +52,39 @@ func standIn(t *testing.T, date func() time.Time, say func(attempt int64, body s
 	return New(cfg, "table", opts...), &attempts
 }
 
+// refusedBody says that a condition does not hold of the item.
+func refusedBody(item string) string {
+	return `{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no","Item":{` + item + `}}`
+}
+
 func TestAttempts(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		say      func(attempt int64) answer
 		attempts int64
 		code     string // of the error; "" is none
+		later    bool   // it is ErrUnavailable
 	}{
-		{"at once", func(int64) answer { return nothing }, 1, ""},
+		{"at once", func(int64) answer { return nothing }, 1, "", false},
 		{"throttled, then done", func(n int64) answer {
 			if n < maxAttempts {
 				return throttled
 			}
 			return nothing
-		}, maxAttempts, ""},
-		{"failing", func(int64) answer { return failed }, maxAttempts, "InternalServerError"},
-		{"denied", func(int64) answer { return denied }, 1, "AccessDeniedException"},
+		}, maxAttempts, "", false},
+		{"throttled", func(int64) answer { return throttled }, maxAttempts, "ThrottlingException", true},
+		{"failing", func(int64) answer { return failed }, maxAttempts, "InternalServerError", true},
+		{"denied", func(int64) answer { return denied }, 1, "AccessDeniedException", false},
+		{"refused", func(int64) answer { return answer{400, refusedBody("")} }, 1, "ConditionalCheckFailedException", false},
 	} {
 		s, attempts := standIn(t, time.Now, func(n int64, _ string) answer { return test.say(n) })
 		_, err := s.Group(t.Context(), "b")
 		var api smithy.APIError
 		if code := ""; test.code == "" && err != nil || test.code != "" && (!errors.As(err, &api) || api.ErrorCode() != test.code) {
 			t.Errorf("%s: got %v%s, want %s", test.name, err, code, test.code)
+		}
+		if errors.Is(err, core.ErrUnavailable) != test.later {
+			t.Errorf("%s: unavailable: %v, want %v: %v", test.name, !test.later, test.later, err)
 		}
 		if attempts.Load() != test.attempts {
 			t.Errorf("%s: %d attempts, want %d", test.name, attempts.Load(), test.attempts)
@@ -101,8 +112,32 @@ func TestAttemptsEndWithTheContext(t *testing.T) {
 		cancel()
 		return throttled
 	})
-	if _, err := s.Group(ctx, "b"); !errors.Is(err, context.Canceled) || attempts.Load() != 1 {
+	if _, err := s.Group(ctx, "b"); !errors.Is(err, context.Canceled) || errors.Is(err, core.ErrUnavailable) || attempts.Load() != 1 {
 		t.Errorf("%d attempts, %v", attempts.Load(), err)
+	}
+}
+
+// A caller's deadline is no fault of what is asked for: it may be asked again.
+func TestWhatADeadlineCutsShortIsUnavailable(t *testing.T) {
+	done := make(chan struct{})
+	s, _ := standIn(t, time.Now, func(int64, string) answer { <-done; return nothing })
+	defer close(done)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := s.Group(ctx, "b"); !errors.Is(err, core.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("in an attempt: %v", err)
+	}
+	if err := pause(ctx, 1); !errors.Is(err, core.ErrUnavailable) {
+		t.Errorf("in a pause: %v", err)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	server := httptest.NewServer(nil)
+	server.Close()
+	cfg := aws.Config{Region: "eu-central-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	if _, err := New(cfg, "table").Group(t.Context(), "b"); !errors.Is(err, core.ErrUnavailable) {
+		t.Error(err)
 	}
 }
 
@@ -119,7 +154,7 @@ func TestUnprocessedItems(t *testing.T) {
 		err      error
 	}{
 		{func(n int64) int { return int(max(0, 20-n)) }, 20, nil},
-		{func(int64) int { return 5 }, maxAttempts, errUnprocessed},
+		{func(int64) int { return 5 }, maxAttempts, core.ErrUnavailable},
 	} {
 		s, attempts := standIn(t, time.Now, func(n int64, _ string) answer {
 			if test.left(n) == 0 {
@@ -140,9 +175,7 @@ func TestOwnWriteWhoseAnswerWasLostIsKnownAgain(t *testing.T) {
 		v, _, _ := strings.Cut(rest, `"`)
 		return v
 	}
-	refusedWith := func(v string) answer {
-		return answer{400, `{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no","Item":{"v":{"N":"` + v + `"}}}`}
-	}
+	refusedWith := func(v string) answer { return answer{400, refusedBody(`"v":{"N":"` + v + `"}`)} }
 	s, _ := standIn(t, time.Now, func(_ int64, body string) answer { return refusedWith(version(body)) })
 	if g, err := s.PutGroup(t.Context(), core.Group{Name: "b", Version: 5}); err != nil || g.Version == 5 {
 		t.Errorf("own write: %+v, %v", g, err)

@@ -2,6 +2,8 @@ package dynamo
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -50,6 +52,22 @@ func (c *clock) learn(sent, received, date time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset = min(max(c.offset, low), high)
+}
+
+// MaxSkew is how wrong this machine's clock may be for a sweep (rule 11): what
+// it evicts is gone for everybody, on the word of one clock.
+const MaxSkew = 2 * time.Second
+
+// ErrSkew says that this machine's clock is wrong by more than MaxSkew.
+var ErrSkew = errors.New("this machine's clock is wrong")
+
+// CheckClock returns ErrSkew if what DynamoDB's answers so far prove of this
+// machine's clock forbids to sweep. Make a call first, Ping for one.
+func (s *Store) CheckClock() error {
+	if skew := s.Skew(); skew.Abs() > MaxSkew {
+		return fmt.Errorf("%w by %v", ErrSkew, -skew)
+	}
+	return nil
 }
 
 // ID names the clock among the SDK's middleware.

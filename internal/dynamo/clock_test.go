@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ type ticker struct{ at time.Time }
 func (c *ticker) now() time.Time { return c.at }
 
 func TestClockIsCorrectedByTheDateOfAnswers(t *testing.T) {
-	for _, ahead := range []time.Duration{0, time.Hour, -time.Hour, 3 * time.Second, 700 * time.Millisecond} {
+	for _, ahead := range []time.Duration{0, time.Hour, -time.Hour, 3 * time.Second, -3 * time.Second, 1900 * time.Millisecond, 700 * time.Millisecond} {
 		machine := &ticker{at: epoch}
 		s, _ := standIn(t, func() time.Time { return machine.at.Add(ahead) }, func(int64, string) answer { return nothing }, WithClock(machine.now))
 		for range 20 { // at various moments of a second
@@ -35,6 +36,9 @@ func TestClockIsCorrectedByTheDateOfAnswers(t *testing.T) {
 		}
 		if ahead == 0 && s.Skew() != 0 {
 			t.Errorf("a right clock was corrected by %v", s.Skew())
+		}
+		if err := s.CheckClock(); errors.Is(err, ErrSkew) != (ahead.Abs() > MaxSkew) {
+			t.Errorf("%v ahead: %v", ahead, err)
 		}
 		if want := machine.at.Add(s.Skew()).Truncate(time.Millisecond); !s.Now().Equal(want) {
 			t.Errorf("now is %v, want %v", s.Now(), want)

@@ -80,22 +80,43 @@ func (h *seenHead) forget() {
 // memory, for as long as WithHeadAge says; else by one query, for half the
 // price of a consistent one if that reaches far enough.
 func (s *Store) Head(ctx context.Context, since core.Revision, fresh bool) (core.Head, error) {
-	began := s.Now()
-	seen := s.seen.last()
-	age := began.Sub(seen.at)
-	if fresh || seen.at.IsZero() || seen.log.revision < since || age < 0 || age > s.headAge {
-		var err error
-		if seen, err = s.readHead(ctx, since, fresh, seen, began); err != nil {
-			return core.Head{}, fmt.Errorf("read revision: %w", err)
-		}
+	seen, err := s.head(ctx, since, fresh)
+	if err != nil {
+		return core.Head{}, fmt.Errorf("read revision: %w", err)
 	}
 	head := core.Head{Revision: seen.log.revision, Sessions: seen.sessions}
-	var err error
 	head.Changes, head.Complete, err = seen.log.since(since)
 	return head, err
 }
 
-func (s *Store) readHead(ctx context.Context, since core.Revision, fresh bool, seen headSeen, began time.Time) (headSeen, error) {
+func (s *Store) head(ctx context.Context, since core.Revision, fresh bool) (headSeen, error) {
+	if fresh {
+		return s.readHead(ctx, since, true)
+	}
+	if seen := s.seen.last(); s.serves(seen, since) {
+		return seen, nil
+	}
+	// One reads it for all that wait.
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return headSeen{}, ended(ctx)
+	}
+	if seen := s.seen.last(); s.serves(seen, since) {
+		return seen, nil
+	}
+	return s.readHead(ctx, since, false)
+}
+
+// serves says whether what was seen is young enough, and reaches far enough.
+func (s *Store) serves(seen headSeen, since core.Revision) bool {
+	age := s.Now().Sub(seen.at)
+	return !seen.at.IsZero() && seen.log.revision >= since && age >= 0 && age < s.headAge
+}
+
+func (s *Store) readHead(ctx context.Context, since core.Revision, fresh bool) (headSeen, error) {
+	began, seen := s.Now(), s.seen.last()
 	consistent := fresh || seen.at.IsZero()
 	l, sessions, err := s.queryHead(ctx, consistent)
 	if err == nil && !consistent && l.revision < max(since, seen.log.revision) {
@@ -104,6 +125,7 @@ func (s *Store) readHead(ctx context.Context, since core.Revision, fresh bool, s
 	if err != nil {
 		return headSeen{}, err
 	}
+	s.load.saw(l, len(sessions), began)
 	now := s.seen.read(l, sessions, began, seen.forgot)
 	if now.at.IsZero() {
 		now.sessions = sessions // another came or went since: this is what was there when it was asked

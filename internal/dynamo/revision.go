@@ -32,6 +32,7 @@ func (s *Store) Raise(ctx context.Context, changes []core.Change) (core.Revision
 		return 0, fmt.Errorf("raise the revision: %w", err)
 	}
 	s.seen.raised(l)
+	s.load.saw(l, 0, s.Now())
 	return l.revision, nil
 }
 

@@ -21,6 +21,8 @@ type Store struct {
 
 	headAge time.Duration
 	seen    seenHead
+	reading chan struct{} // held by the one who reads the head
+	load    load
 }
 
 var _ core.Store = (*Store)(nil)
@@ -53,7 +55,9 @@ func New(cfg aws.Config, table string, opts ...Option) *Store {
 		o(&set)
 	}
 	c := &clock{now: set.now}
-	return &Store{db: newClient(cfg, c, set.client), table: table, clock: c, headAge: set.headAge}
+	return &Store{
+		db: newClient(cfg, c, set.client), table: table, clock: c, headAge: set.headAge, reading: make(chan struct{}, 1),
+	}
 }
 
 // Now is the time by which to stamp and judge statements (rule 11): this
