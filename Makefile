@@ -50,6 +50,10 @@ bench: build ## measure speed, memory and start against Java 5.3.3 and a canned 
 config-table: ## write the table of keys in CONFIGURATION.md anew
 	$(GO) test ./cmd/namesrv -run TestConfigurationTable -update
 
+.PHONY: smoke
+smoke: ## signed conformance pass over a running stack (ENDPOINT=https://..., ARGS='-read PROFILE ...')
+	$(GO) run ./infra/smoke -endpoint '$(ENDPOINT)' $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin
