@@ -86,12 +86,12 @@ const (
 	ActingMasterOn
 )
 
-// Deadline is the last moment at which the replica is alive, by the lease
-// that lasts longest; the zero time if none holds.
-func (r Replica) Deadline(sessions Sessions) time.Time {
+// Deadline is the last moment at which the replica is alive, as far as is known
+// at now, by the lease that lasts longest; the zero time if none holds.
+func (r Replica) Deadline(sessions Sessions, now time.Time) time.Time {
 	var last time.Time
 	for _, l := range r.Leases {
-		if d := l.deadline(r.Timeout, sessions); d.After(last) {
+		if d := l.deadline(r.Timeout, sessions, now); d.After(last) {
 			last = d
 		}
 	}
@@ -100,7 +100,7 @@ func (r Replica) Deadline(sessions Sessions) time.Time {
 
 // Alive is the one function that decides whether a broker is there (rule 1).
 func (r Replica) Alive(sessions Sessions, now time.Time) bool {
-	d := r.Deadline(sessions)
+	d := r.Deadline(sessions, now)
 	return !d.IsZero() && !now.After(d)
 }
 

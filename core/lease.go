@@ -21,8 +21,11 @@ type Session struct {
 	ID      string
 	Gateway string    // the gateway's stable id
 	Owner   string    // the caller identity that opened it
+	Opened  time.Time // when that was
 	Last    time.Time // last beat
 	Closed  bool
+
+	guard time.Duration // see guarded; no store keeps it
 }
 
 // Deadline is the last moment at which the session is alive.
@@ -65,12 +68,12 @@ func (l Lease) held(session, front string) bool {
 	return l.Session == session && (session != "" || l.Front == front)
 }
 
-// deadline is the last moment at which the lease holds; the zero time if it
-// holds no more. A broker is gone when now is strictly later, as in Java's
-// scanNotActiveBroker. A session's lease lasts max(timeout, SessionTimeout)
-// beyond the session's last beat, since the gateway judges the broker's own
-// timeout.
-func (l Lease) deadline(timeout time.Duration, sessions Sessions) time.Time {
+// deadline is the last moment at which the lease holds, as far as is known at
+// now; the zero time if it holds no more. A broker is gone when now is strictly
+// later, as in Java's scanNotActiveBroker. A session's lease lasts
+// max(timeout, SessionTimeout) beyond the session's last beat, since the
+// gateway judges the broker's own timeout; and longer while it is guarded.
+func (l Lease) deadline(timeout time.Duration, sessions Sessions, now time.Time) time.Time {
 	if l.Session == "" {
 		return l.Said.Add(timeout)
 	}
@@ -78,5 +81,5 @@ func (l Lease) deadline(timeout time.Duration, sessions Sessions) time.Time {
 	if !ok || s.Closed {
 		return time.Time{}
 	}
-	return s.Last.Add(max(timeout, SessionTimeout))
+	return sessions.extended(s.Last.Add(max(timeout, SessionTimeout)), s.guard, now)
 }

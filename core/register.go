@@ -199,7 +199,7 @@ func (t *transition) confirm(reg Registration) (done bool, err error) {
 	if err := t.vouches(reg.Session, reg.Owner); err != nil {
 		return false, err
 	}
-	if reg.Session == "" && t.now.After(lease.deadline(reg.Timeout, nil)) {
+	if reg.Session == "" && t.now.After(lease.deadline(reg.Timeout, nil, t.now)) {
 		return false, fmt.Errorf("register %s: %w: said longer ago than its own timeout", reg.Addr, ErrStale)
 	}
 	for i := range t.group.Replicas {

@@ -18,9 +18,9 @@ type Options struct {
 	Sink  Sink          // nil is Discard
 	Rules Rules         // see SetRules
 	NewID func() string // makes writer tokens, unique for ever; required
-	// Guard is how much longer the sessions' leases stand if all sessions ran
-	// out together, which is more likely the network's end than the brokers'; 0
-	// is not at all.
+	// Guard is how much longer the leases of sessions stand that run out while
+	// no session is alive, of two or more that are known; 0 is not at all. See
+	// guard.go.
 	Guard time.Duration
 	// RouteBytes is about how much memory assembled routes may take with their
 	// encodings; 0 is 8 MiB. What is beyond is assembled when it is asked for.
@@ -34,6 +34,7 @@ type Registry struct {
 	store       Store
 	sink        Sink
 	newID       func() string
+	guard       time.Duration
 	onMinBroker func(MinBrokerChange)
 	rules       atomic.Pointer[Rules]
 	view        *view
@@ -42,7 +43,10 @@ type Registry struct {
 
 // New returns a Registry over the store.
 func New(store Store, o Options) *Registry {
-	r := &Registry{store: store, sink: o.Sink, newID: o.NewID, onMinBroker: o.OnMinBroker, view: newView(store, cmp.Or(o.RouteBytes, defaultRouteBytes))}
+	r := &Registry{
+		store: store, sink: o.Sink, newID: o.NewID, guard: o.Guard, onMinBroker: o.OnMinBroker,
+		view: newView(store, cmp.Or(o.RouteBytes, defaultRouteBytes)),
+	}
 	if r.sink == nil {
 		r.sink = Discard{}
 	}
@@ -79,7 +83,7 @@ func (r *Registry) sessions(ctx context.Context, now time.Time) (Sessions, error
 	if err != nil {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}
-	return sessions, nil
+	return r.guarded(sessions), nil
 }
 
 // Head returns the revision with what changed after since, and the sessions.
@@ -90,6 +94,7 @@ func (r *Registry) Head(ctx context.Context, since Revision, fresh bool) (Head, 
 	if err != nil {
 		return Head{}, fmt.Errorf("read revision: %w", err)
 	}
+	head.Sessions = r.guarded(head.Sessions)
 	return head, nil
 }
 

@@ -124,10 +124,10 @@ type validity struct {
 }
 
 // judged takes in a group, as it is stored and reduced to what lives.
-func (v *validity) judged(stored, live Group, sessions Sessions) {
+func (v *validity) judged(stored, live Group, sessions Sessions, now time.Time) {
 	v.lapsed = v.lapsed || len(live.Replicas) < len(stored.Replicas)
 	for _, r := range live.Replicas {
-		if d := r.Deadline(sessions); v.first.IsZero() || d.Before(v.first) {
+		if d := r.Deadline(sessions, now); v.first.IsZero() || d.Before(v.first) {
 			v.first = d
 		}
 	}
@@ -154,7 +154,7 @@ func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules
 			continue
 		}
 		g := groups[i].Live(sessions, now)
-		v.judged(groups[i], g, sessions)
+		v.judged(groups[i], g, sessions, now)
 		if len(g.Replicas) == 0 {
 			continue
 		}

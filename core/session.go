@@ -12,7 +12,7 @@ func (r *Registry) OpenSession(ctx context.Context, now time.Time, s Session) er
 	if s.ID == "" {
 		return &FieldError{Field: "id", Reason: "is missing"}
 	}
-	s.Last, s.Closed = now, false
+	s.Opened, s.Last, s.Closed = now, now, false
 	if err := r.store.OpenSession(ctx, s); err != nil {
 		return fmt.Errorf("open session %s: %w", s.ID, err)
 	}

@@ -30,9 +30,6 @@ type Head struct {
 	Changes  []Change
 	Complete bool
 	Sessions Sessions
-	// Guarded says that the sessions' leases stand longer than they would,
-	// since all ran out together (Options.Guard). The Registry sets it.
-	Guarded bool
 }
 
 // Store keeps the model's state. Every method is atomic by itself and safe for

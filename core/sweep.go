@@ -34,16 +34,9 @@ func (r *Registry) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 		return swept, fmt.Errorf("read groups: %w", err)
 	}
 	var errs []error
-	for _, s := range sessions {
-		if s.Closed || s.Alive(now) {
-			continue
-		}
-		// What only this session held lapses later or never (max of the
-		// broker's timeout): close it only once nothing rests on it.
-		if !rests(groups, sessions, s.ID, now) {
-			if err := r.store.CloseSession(ctx, s.ID, s.Last); err != nil && !errors.Is(err, ErrConflict) {
-				errs = append(errs, fmt.Errorf("close session %s: %w", s.ID, err))
-			}
+	for _, s := range r.over(sessions, groups, now) {
+		if err := r.store.CloseSession(ctx, s.ID, s.Last); err != nil && !errors.Is(err, ErrConflict) {
+			errs = append(errs, fmt.Errorf("close session %s: %w", s.ID, err))
 		}
 	}
 	for _, g := range groups {
@@ -54,12 +47,25 @@ func (r *Registry) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	return swept, errors.Join(errs...)
 }
 
+// over returns the sessions to be closed: those that ran out and on which
+// nothing rests any more, for what only they held lapses later than they (max
+// of the broker's timeout), nor a guard.
+func (r *Registry) over(sessions Sessions, groups []Group, now time.Time) Sessions {
+	var over Sessions
+	for _, s := range sessions {
+		if !s.Closed && !s.Alive(now) && !s.witness(now) && !rests(groups, sessions, s.ID, now) {
+			over = append(over, s)
+		}
+	}
+	return over
+}
+
 // rests says whether a replica is still alive by that session.
 func rests(groups []Group, sessions Sessions, id string, now time.Time) bool {
 	for _, g := range groups {
 		for _, replica := range g.Replicas {
 			for _, l := range replica.Leases {
-				if l.Session == id && !now.After(l.deadline(replica.Timeout, sessions)) {
+				if l.Session == id && !now.After(l.deadline(replica.Timeout, sessions, now)) {
 					return true
 				}
 			}
@@ -91,7 +97,7 @@ func (r *Registry) sweepGroup(ctx context.Context, now time.Time, g Group, sessi
 		}
 	}
 	for _, x := range g.Replicas {
-		if d := x.Deadline(sessions); !now.After(d) && (swept.Next.IsZero() || d.Before(swept.Next)) {
+		if d := x.Deadline(sessions, now); !now.After(d) && (swept.Next.IsZero() || d.Before(swept.Next)) {
 			swept.Next = d
 		}
 	}

@@ -203,7 +203,7 @@ func (r *Registry) groups(ctx context.Context, now time.Time, cluster string) ([
 			continue
 		}
 		g := stored.Live(sessions, now)
-		v.judged(stored, g, sessions)
+		v.judged(stored, g, sessions, now)
 		if len(g.Replicas) > 0 {
 			live = append(live, g)
 		}

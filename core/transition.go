@@ -117,7 +117,7 @@ func (t *transition) vouches(session, owner string) error {
 // holding returns those of the replica's leases that still hold.
 func (t *transition) holding(r Replica) []Lease {
 	return slices.DeleteFunc(slices.Clone(r.Leases), func(l Lease) bool {
-		return t.now.After(l.deadline(r.Timeout, t.sessions))
+		return t.now.After(l.deadline(r.Timeout, t.sessions, t.now))
 	})
 }
 
@@ -197,10 +197,17 @@ func (t *transition) finish() Change {
 }
 
 // shortened says whether a replica that stays may lapse earlier than those
-// believe who have read it before. They are to read it again.
+// believe who have read it before, now or when sessions have beaten on: its
+// timeout is shorter, or a lease is gone that held. They are to read it again.
 func (t *transition) shortened() bool {
 	return slices.ContainsFunc(t.group.Replicas, func(r Replica) bool {
 		i := t.before.indexOf(r.ID)
-		return i >= 0 && r.Deadline(t.sessions).Before(t.before.Replicas[i].Deadline(t.sessions))
+		if i < 0 {
+			return false
+		}
+		was := t.before.Replicas[i]
+		return r.Timeout < was.Timeout || slices.ContainsFunc(t.holding(was), func(l Lease) bool {
+			return !slices.ContainsFunc(r.Leases, func(o Lease) bool { return l.compare(o) == 0 })
+		})
 	})
 }

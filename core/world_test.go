@@ -28,16 +28,23 @@ type world struct {
 	store   core.Store
 	sink    *sink
 	now     time.Time
+	guard   time.Duration
 	notices []core.MinBrokerChange
 }
 
 func newWorld(t rapid.TB) *world { return newWorldOver(t, memory.New()) }
 
 func newWorldOver(t rapid.TB, store core.Store) *world {
-	w := &world{t: t, ctx: context.Background(), store: store, sink: &sink{}, now: epoch}
+	return newGuarded(t, store, 0)
+}
+
+// newGuarded is a world with a mass-expiry guard.
+func newGuarded(t rapid.TB, store core.Store, guard time.Duration) *world {
+	w := &world{t: t, ctx: context.Background(), store: store, sink: &sink{}, now: epoch, guard: guard}
 	w.Registry = core.New(store, core.Options{
 		Sink:        w.sink,
 		NewID:       newIDs(),
+		Guard:       guard,
 		OnMinBroker: func(c core.MinBrokerChange) { w.notices = append(w.notices, c) },
 	})
 	return w
@@ -45,7 +52,7 @@ func newWorldOver(t rapid.TB, store core.Store) *world {
 
 // beside returns another registry over the same store, as another process has it.
 func (w *world) beside() *world {
-	o := newWorldOver(w.t, w.store)
+	o := newGuarded(w.t, w.store, w.guard)
 	o.now = w.now
 	return o
 }

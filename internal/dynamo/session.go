@@ -18,6 +18,7 @@ import (
 const (
 	sessionGateway = "g"
 	sessionOwner   = "o"
+	sessionOpened  = "b"
 	sessionLast    = "l"
 
 	claimToken = "w"
@@ -40,7 +41,11 @@ func sessionOf(it item) (core.Session, error) {
 	if err != nil {
 		return core.Session{}, fmt.Errorf("read session %s: %w", id, err)
 	}
-	return core.Session{ID: id, Gateway: textOf(it[sessionGateway]), Owner: textOf(it[sessionOwner]), Last: last}, nil
+	opened, err := momentOf(it, sessionOpened)
+	if err != nil {
+		return core.Session{}, fmt.Errorf("read session %s: %w", id, err)
+	}
+	return core.Session{ID: id, Gateway: textOf(it[sessionGateway]), Owner: textOf(it[sessionOwner]), Opened: opened, Last: last}, nil
 }
 
 // Sessions returns the open sessions as they are now.
@@ -90,7 +95,7 @@ func (s *Store) OpenSession(ctx context.Context, session core.Session) error {
 	}
 	_, err := s.update(ctx, update{key: sessionKey(session.ID), set: item{
 		formatAttr: number(format), sessionGateway: text(session.Gateway), sessionOwner: text(session.Owner),
-		sessionLast: moment(session.Last), expiresAttr: number(session.Last.Add(sessionKept).Unix()),
+		sessionOpened: moment(session.Opened), sessionLast: moment(session.Last), expiresAttr: number(session.Last.Add(sessionKept).Unix()),
 	}})
 	if err != nil {
 		return fmt.Errorf("open session %s: %w", session.ID, err)

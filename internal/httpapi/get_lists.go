@@ -40,7 +40,7 @@ func (l live) answer(v any) (answer, error) {
 	valid := validAtMost
 	for _, g := range l.groups {
 		for _, r := range g.Replicas {
-			valid = min(valid, validFor(l.now, r.Deadline(l.sessions)))
+			valid = min(valid, validFor(l.now, r.Deadline(l.sessions, l.now)))
 		}
 	}
 	a, err := jsonAnswer(v)
@@ -188,7 +188,7 @@ func (s *Server) getGroup(ctx context.Context, req *request) (answer, error) {
 	for _, r := range g.Replicas {
 		one := replicaReply{
 			BrokerID: r.ID, BrokerAddr: r.Addr, HAServerAddr: r.HAAddr, HeartbeatTimeoutMillis: r.Timeout.Milliseconds(),
-			RemainingMillis: max(0, r.Deadline(l.sessions).Sub(l.now).Milliseconds()),
+			RemainingMillis: max(0, r.Deadline(l.sessions, l.now).Sub(l.now).Milliseconds()),
 			DataVersion:     versionJSON{r.DataVersion.Counter, r.DataVersion.StateVersion, r.DataVersion.Timestamp},
 			Sessions:        []string{},
 		}

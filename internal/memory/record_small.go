@@ -9,9 +9,10 @@ import (
 	"signpost/core"
 )
 
-// Newest versions of the small records.
+// Newest versions of the small records. Version 1 of a session's knew no
+// Opened.
 const (
-	sessionRecord  = 1
+	sessionRecord  = 2
 	kvRecord       = 1
 	revisionRecord = 1
 	countsRecord   = 1
@@ -24,12 +25,16 @@ func appendSession(b []byte, s *core.Session) []byte {
 	b = appendText(b, s.Gateway)
 	b = appendText(b, s.Owner)
 	b = appendTime(b, s.Last)
-	return appendBool(b, s.Closed)
+	b = appendBool(b, s.Closed)
+	return appendTime(b, s.Opened)
 }
 
 func decodeSession(content []byte) (core.Session, error) {
 	d := decode(content, sessionRecord)
 	s := core.Session{ID: d.text(), Gateway: d.text(), Owner: d.text(), Last: d.time(), Closed: d.bool()}
+	if d.version > 1 {
+		s.Opened = d.time()
+	}
 	return s, d.done()
 }
 

@@ -24,7 +24,9 @@ func distinct(v reflect.Value, n *int64) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			distinct(v.Field(i), n)
+			if v.Type().Field(i).IsExported() {
+				distinct(v.Field(i), n)
+			}
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
@@ -191,7 +193,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 		case 2:
 			s := core.Session{
 				ID: rapid.String().Draw(t, "id"), Gateway: rapid.String().Draw(t, "gateway"), Owner: rapid.String().Draw(t, "owner"),
-				Last: someTime().Draw(t, "last"), Closed: rapid.Bool().Draw(t, "closed"),
+				Opened: someTime().Draw(t, "opened"), Last: someTime().Draw(t, "last"), Closed: rapid.Bool().Draw(t, "closed"),
 			}
 			b := appendSession(nil, &s)
 			got, err := decodeSession(b)
