@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -222,6 +223,20 @@ func TestRecordsOfAnotherVersionAreNotRead(t *testing.T) {
 			t.Errorf("version %d: %v", version, err)
 		}
 	}
+}
+
+// A group as version 1 wrote it, which knew no fronts.
+func TestGroupRecordOfVersion1(t *testing.T) {
+	b, err := hex.DecodeString("0101620163000000000000000000000000000001000e31302e302e302e313a3130393131000080c0f588fe06000000000005" +
+		"81eba5c302cad4ea8d0e81eba5c302cad4ea8d0e020081eba5c302cad4ea8d0e017381eba5c302cad4ea8d0e00")
+	equal(t, "hex", err, nil)
+	at := time.Date(2030, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	got, err := decodeGroup(b)
+	equal(t, "error", err, nil)
+	equal(t, "group", got, &core.Group{Name: "b", Cluster: "c", Replicas: []core.Replica{{
+		Addr: "10.0.0.1:10911", Timeout: 120 * time.Second, Digest: 5, Registered: at, Said: at,
+		Leases: []core.Lease{{Front: "tcp", Said: at}, {Session: "s", Said: at}},
+	}}})
 }
 
 func TestSealCoversKeyAndContent(t *testing.T) {

@@ -1,8 +1,13 @@
 package nameserver_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
+	"signpost/core"
+	"signpost/internal/nameserver"
 	"signpost/internal/remoting"
 )
 
@@ -81,5 +86,20 @@ func TestADataVersionThatIsNullIsChanged(t *testing.T) {
 		if changed, _ := got.ExtFields.Get("changed"); got.Code != remoting.Success || changed != "true" || len(got.Body) == 0 {
 			t.Errorf("body %q: %d, changed=%s, %s", body, got.Code, changed, got.Body)
 		}
+	}
+}
+
+// unavailable is a registry whose store is throttled.
+type unavailable struct{ nameserver.Registry }
+
+func (unavailable) Route(context.Context, time.Time, string) (*core.Route, error) {
+	return nil, fmt.Errorf("read rows: %w: throttled by all accounts", core.ErrUnavailable)
+}
+
+// A failure is never an absent topic, on which a client would act.
+func TestUnavailableIsNotAbsent(t *testing.T) {
+	c := start(t, func(o *nameserver.Options) { o.Registry = unavailable{o.Registry} }).dial()
+	if got := c.call(routeOf("t")); got.Code != remoting.SystemError || got.Remark != "not answered in time, try again" {
+		t.Errorf("answered %d %q", got.Code, got.Remark)
 	}
 }

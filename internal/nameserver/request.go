@@ -145,7 +145,7 @@ func (s *Server) failure(req *request, err error) reply {
 		return reply{code: remoting.SystemError, remark: err.Error()}
 	case errors.Is(err, core.ErrBusy), errors.Is(err, core.ErrConflict):
 		return reply{code: remoting.SystemBusy, remark: "another change of the same broker is under way, try again"}
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, core.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		s.o.Log.Error("request not answered in time", "code", req.cmd.Code.String(), "peer", req.conn.peer, "error", err)
 		return reply{code: remoting.SystemError, remark: "not answered in time, try again"}
 	default:
