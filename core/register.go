@@ -68,8 +68,13 @@ func (r *Registry) renew(ctx context.Context, now time.Time, reg Registration) (
 	if err != nil {
 		return Registered{}, Group{}, false, fmt.Errorf("renew %s: %w", reg.Broker, err)
 	}
-	answer, err := r.registered(ctx, now, g, reg.ID, 0)
-	return answer, g, err == nil, err
+	if m, ok := g.Master(); ok && reg.ID != MasterID {
+		lives, err := r.lives(ctx, now, m)
+		if err != nil || !lives {
+			return Registered{}, g, err == nil, err
+		}
+	}
+	return g.registered(reg.ID, 0), g, true, nil
 }
 
 func (reg Registration) check() error {
@@ -151,7 +156,7 @@ func (r *Registry) registerContent(ctx context.Context, now time.Time, reg Regis
 		case d.ignored:
 			return Registered{Revision: rev}, nil
 		}
-		return r.registered(ctx, now, t.group, reg.ID, rev)
+		return t.group.registered(reg.ID, rev), nil // who has lapsed is not in it
 	}
 	return Registered{}, fmt.Errorf("register %s: %w", reg.Broker, ErrConflict)
 }
@@ -164,6 +169,9 @@ func (r *Registry) heard(ctx context.Context, now time.Time, g Group, reg Regist
 	if !ok || first.ID >= reg.ID || reg.ID == MasterID || reg.ActingMaster == ActingMasterUnknown {
 		return true, nil
 	}
+	if lives, err := r.lives(ctx, now, first); lives || err != nil {
+		return lives, err
+	}
 	sessions, err := r.sessions(ctx, now)
 	if err != nil {
 		return false, err
@@ -172,22 +180,23 @@ func (r *Registry) heard(ctx context.Context, now time.Time, g Group, reg Regist
 	return !ok || lowest.ID != reg.ID, nil
 }
 
-// registered tells a slave where its master is.
-func (r *Registry) registered(ctx context.Context, now time.Time, g Group, id int64, rev Revision) (Registered, error) {
+// lives says whether a replica is alive, and asks for the sessions only if it
+// is not by itself: a heartbeat of a slave beside it costs no read then.
+func (r *Registry) lives(ctx context.Context, now time.Time, x Replica) (bool, error) {
+	if x.Alive(nil, now) {
+		return true, nil
+	}
+	sessions, err := r.sessions(ctx, now)
+	return x.Alive(sessions, now), err
+}
+
+// registered tells a slave where its master is, in a group of the living.
+func (g Group) registered(id int64, rev Revision) Registered {
 	answer := Registered{Revision: rev}
-	if id == MasterID {
-		return answer, nil
+	if m, ok := g.Master(); ok && id != MasterID {
+		answer.MasterAddr, answer.HAAddr = m.Addr, m.HAAddr
 	}
-	if m, ok := g.Master(); ok {
-		sessions, err := r.sessions(ctx, now)
-		if err != nil {
-			return Registered{}, err
-		}
-		if m.Alive(sessions, now) {
-			answer.MasterAddr, answer.HAAddr = m.Addr, m.HAAddr
-		}
-	}
-	return answer, nil
+	return answer
 }
 
 // confirm judges a registration without its body: whether it may be heard at

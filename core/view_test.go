@@ -18,6 +18,17 @@ type reads struct {
 	groups []string // names
 	rows   int
 	sets   int
+	other  []string // calls
+}
+
+func (r *reads) Group(ctx context.Context, name string) (core.Group, error) {
+	r.other = append(r.other, "Group")
+	return r.Store.Group(ctx, name)
+}
+
+func (r *reads) Sessions(ctx context.Context) (core.Sessions, error) {
+	r.other = append(r.other, "Sessions")
+	return r.Store.Sessions(ctx)
 }
 
 func (r *reads) Groups(ctx context.Context, names []string) ([]core.Group, error) {
@@ -162,5 +173,37 @@ func TestRoutesAreKeptUpToTheirBytes(t *testing.T) {
 				w.equal("route", w.route(fmt.Sprint("topic-", i)), fmt.Sprintf("b1@c1{0=a 1=b} %d/0/0", i))
 			}
 		})
+	}
+}
+
+// A heartbeat is one write: nothing is read for it, not for a slave's either
+// whose master heartbeats by itself.
+func TestHeartbeatsReadNothing(t *testing.T) {
+	store := &reads{Store: memory.New()}
+	w := newWorldOver(t, store)
+	master, slave := a("b1", 0, "a", "T", "U").acting(), a("b1", 1, "b").acting()
+	w.register(master, slave)
+	for _, b := range []broker{master, slave} {
+		w.step(time.Second)
+		store.other = nil
+		if answer := w.register(b); b.ID != 0 && answer.MasterAddr != "a" {
+			t.Fatalf("answered %+v", answer)
+		}
+		w.equal("answer", w.beat(b).String(), "ok")
+		if len(store.other) > 0 {
+			t.Fatalf("read: %v", store.other)
+		}
+	}
+	w.open("s")
+	w.register(master.via("s", 0))
+	w.drop(master)
+	if answer := w.register(slave); answer.MasterAddr != "a" { // held by the session alone
+		t.Fatalf("answered %+v", answer)
+	}
+	w.step(120_001 * ms)
+	w.beat(slave)
+	w.step(30 * time.Second)
+	if answer := w.register(slave); answer.MasterAddr != "" {
+		t.Fatalf("a master that has lapsed is told: %+v", answer)
 	}
 }
