@@ -85,21 +85,20 @@ func (a Assumptions) Idle() Month {
 // BehindShims is a fleet whose brokers and clients all know the shims, which
 // speak for them.
 func (a Assumptions) BehindShims(brokers float64) Month {
-	raised, at := a.changes(brokers)
+	often, churn := a.changes(brokers)
 	beats := seconds / a.BeatSeconds
 	// What changed between two beats is read again in one call each for the
 	// topics in use and for the shim's own brokers.
-	busy := a.Shims * beats * (1 - math.Exp(-raised/beats))
+	busy := a.Shims * beats * (1 - math.Exp(-often/beats))
 
-	var beat, churn, reconcile, restart Usage
+	var beat, reconcile, restart Usage
 	beat.call(a.Shims*beats, a.RegisterMB, a.RegisterMillis, a.AnswerBytes)
 	beat.add(a.Shims*beats, SessionBeat)
 	beat[Reads] += a.Shims * beats * SessionBeat.Takes.Read * (a.headSteps() - 1)
 
-	churn = at
 	churn.call(busy, a.RouteMB, a.RouteMillis, a.AnswerBytes)
 	churn.call(busy, a.RegisterMB, a.RegisterMillis, a.AnswerBytes)
-	churn.add(a.Shims*raised, NewSession)
+	churn.add(a.Shims*often, NewSession)
 	rereads := a.Shims * a.topicsTouched(brokers)
 	churn[Reads] += rereads * a.routeRead()
 	churn[DataOut] += rereads * a.RouteBytes
@@ -201,17 +200,19 @@ func (a Assumptions) perTopic(o Operation) float64 {
 	return max(1, o.Takes.Read-routedGroups+a.GroupsPerTopic)
 }
 
-// changes returns how often the revision is raised, and what the changes
-// themselves take, whoever calls: writes, events, logs.
-func (a Assumptions) changes(brokers float64) (raised float64, u Usage) {
+// changes returns how often something changes, and what the changes themselves
+// take, whoever calls: writes, events, logs. A broker that leaves is one change,
+// though each shim that drops it raises the revision: they do so together, and
+// the next beat tells of all.
+func (a Assumptions) changes(brokers float64) (often float64, u Usage) {
 	restarts, topics := a.restarts(brokers), a.topicChanges(brokers)
-	raised = 2*restarts + topics
+	often = 2*restarts + topics
 	u.add(restarts, Leave)
 	u.add(restarts, Restart)
 	u.add(topics, TopicChanged)
 	u[Events] = a.EventsPerRestart*restarts + topics
-	u[Logs] = raised * a.LogBytes
-	return raised, u
+	u[Logs] = often * a.LogBytes
+	return often, u
 }
 
 // sweeps is the schedule and the sweeper. It stays, half a minute on average,

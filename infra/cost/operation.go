@@ -24,13 +24,13 @@ var (
 	FirstRegistration = Operation{"first registration of 10,000 topics", Units{10_400, unbounded}, Units{10_158, 3}}
 	UnchangedBody     = Operation{"direct heartbeat with an unchanged full body", Units{1, 0}, Units{1, 0}}
 	DirectBeat        = Operation{"direct light heartbeat", Units{1, 0}, Units{1, 0}}
-	OpenSession       = Operation{"a gateway opens a session", Units{unbounded, unbounded}, Units{2, 1}}
+	OpenSession       = Operation{"a gateway opens a session", Units{unbounded, unbounded}, Units{2, 0}}
 	SessionBeat       = Operation{"session beat, answered with the revision", Units{1, 0.5}, Units{1, 0.5}}
 	NewSession        = Operation{"unchanged broker through a new session", Units{1, unbounded}, Units{1, 2}}
 	NewSessionPruned  = Operation{"the same where an old lease is pruned", Units{2, unbounded}, Units{2, 2}}
 	TopicChanged      = Operation{"1 topic changed in a registration of 10,000", Units{14, 4}, Units{10, 4}}
 	NothingChanged    = Operation{"another DataVersion, nothing changed of 10,000", Units{unbounded, unbounded}, Units{3, 4.5}}
-	LeaseDropped      = Operation{"one of a broker's two sessions drops it", Units{unbounded, unbounded}, Units{1, 2}}
+	LeaseDropped      = Operation{"one of a broker's two sessions drops it", Units{unbounded, unbounded}, Units{3, 2}}
 	Leave             = Operation{"a broker leaves", Units{unbounded, unbounded}, Units{4, 2}}
 	Restart           = Operation{"restart with the same topics in the grace time", Units{7, unbounded}, Units{6, 4}}
 	RestartTwoGone    = Operation{"restart with 2 topics gone meanwhile", Units{7 + 2*2, unbounded}, Units{11, 5}}
