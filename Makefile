@@ -4,6 +4,7 @@
 GO       ?= go
 FUZZTIME ?= 5s
 ARGS     ?=
+ARCHITECTURE ?= arm64
 
 .PHONY: help
 help: ## list the targets
@@ -49,6 +50,33 @@ bench: build ## measure speed, memory and start against Java 5.3.3 and a canned 
 .PHONY: config-table
 config-table: ## write the table of keys in CONFIGURATION.md anew
 	$(GO) test ./cmd/namesrv -run TestConfigurationTable -update
+
+# What the functions are built with: no RPC server of Lambda's retired runtime, no paths, no symbols, no libc.
+FUNCTION_FLAGS := -tags=lambda.norpc -trimpath '-ldflags=-s -w'
+
+.PHONY: functions
+functions: ## build the functions for both architectures, bin/functions/ARCH/NAME/bootstrap
+	for arch in arm64 amd64; do for name in register route sweeper; do \
+	  GOOS=linux GOARCH=$$arch CGO_ENABLED=0 $(GO) build $(FUNCTION_FLAGS) -o bin/functions/$$arch/$$name/bootstrap ./functions/$$name || exit; \
+	done; done
+
+.PHONY: table
+table: ## create $TABLE_NAME at $AWS_ENDPOINT_URL_DYNAMODB as template.yaml defines it
+	AWS_ACCESS_KEY_ID=$${AWS_ACCESS_KEY_ID:-local} AWS_SECRET_ACCESS_KEY=$${AWS_SECRET_ACCESS_KEY:-local} AWS_REGION=$${AWS_REGION:-us-east-1} \
+	  $(GO) run ./infra/table
+
+.PHONY: sam-build
+sam-build: ## build the stack with SAM into .aws-sam (ARCHITECTURE=x86_64 for such functions)
+	PATH="$$(infra/tools.sh):$$PATH" SAM_CLI_TELEMETRY=0 CGO_ENABLED=0 GOFLAGS="$(FUNCTION_FLAGS) $$($(GO) env GOFLAGS)" \
+	  sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: sam-local
+sam-local: ## the API on http://127.0.0.1:3000, over DynamoDB Local (Docker, JDK 17, Maven)
+	infra/sam-local.sh
+
+.PHONY: deploy
+deploy: sam-build ## build and deploy the stack; asks for its name and parameters (ARGS='--config-env NAME' and other flags of sam deploy)
+	PATH="$$(infra/tools.sh):$$PATH" SAM_CLI_TELEMETRY=0 sam deploy --parameter-overrides Architecture=$(ARCHITECTURE) $(or $(ARGS),--guided)
 
 .PHONY: smoke
 smoke: ## signed conformance pass over a running stack (ENDPOINT=https://..., ARGS='-read PROFILE ...')
