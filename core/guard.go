@@ -1,6 +1,8 @@
 package core
 
 import (
+	"context"
+	"maps"
 	"slices"
 	"time"
 )
@@ -46,17 +48,23 @@ func (s Sessions) extended(deadline time.Time, guard time.Duration, now time.Tim
 // silent says whether just after that moment none of the sessions was alive,
 // of two or more that were known then.
 func (s Sessions) silent(at time.Time) bool {
-	known := 0
+	_, known := s.silence(at)
+	return known > 1
+}
+
+// silence returns since when none of the sessions was alive just after that
+// moment, and how many were known then; none if one was alive.
+func (s Sessions) silence(at time.Time) (since time.Time, known int) {
 	for _, session := range s {
 		switch {
 		case session.Closed || session.Opened.After(at) || at.After(session.Last.Add(knownTime)):
 		case session.Deadline().After(at):
-			return false
+			return time.Time{}, 0
 		default:
-			known++
+			since, known = later(since, session.Deadline()), known+1
 		}
 	}
-	return known > 1
+	return since, known
 }
 
 // witness says whether a guard may still rest on what is known of the session.
@@ -79,4 +87,44 @@ func (s Sessions) Guarded(now time.Time) bool {
 		}
 		return s.silent(deadline)
 	})
+}
+
+// held counts the replicas that are there by the guard alone, and returns the
+// event for each time of silence that it bridges. sessions are those of the
+// pass without their guard.
+func (inv *inventory) held(p pass, sessions Sessions) (replicas int, events []Event) {
+	silences := map[int64]Event{}
+	for _, g := range inv.groups {
+		for _, x := range g.Replicas {
+			if x.Alive(sessions, p.now) || !x.Alive(p.sessions, p.now) {
+				continue
+			}
+			replicas++
+			for _, l := range x.Leases {
+				if p.now.After(l.deadline(x.Timeout, p.sessions, p.now)) {
+					continue
+				}
+				since, known := sessions.silence(l.deadline(x.Timeout, sessions, p.now))
+				silences[since.UnixNano()] = Event{Kind: MassExpiryHeld, At: since, Count: known}
+			}
+		}
+	}
+	for _, at := range slices.Sorted(maps.Keys(silences)) {
+		events = append(events, silences[at])
+	}
+	return replicas, events
+}
+
+// tellHeld hands the sink the events that it has not accepted yet and returns
+// those that it has. They are in no group's outbox: what they tell is derived
+// from the sessions, so each pass finds them again, the same in all fields, as
+// long as the guard holds.
+func (r *Registry) tellHeld(ctx context.Context, held, told []Event) []Event {
+	fresh := slices.DeleteFunc(slices.Clone(held), func(e Event) bool { return slices.ContainsFunc(told, e.same) })
+	told = slices.DeleteFunc(slices.Clone(held), func(e Event) bool { return !slices.ContainsFunc(told, e.same) })
+	if len(fresh) == 0 {
+		return told
+	}
+	accepted, _ := r.sink.Publish(ctx, slices.Clone(fresh)) // its trouble is not the sweep's
+	return append(told, fresh[:max(0, min(accepted, len(fresh)))]...)
 }

@@ -39,6 +39,8 @@ type Registry struct {
 	rules       atomic.Pointer[Rules]
 	view        *view
 	locks       nameLocks
+	sweeping    nameLocks // one pass at a time works on the inventory
+	inventory   inventory
 }
 
 // New returns a Registry over the store.

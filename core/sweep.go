@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -12,96 +13,198 @@ import (
 // broker that restarts does not have to store them again.
 const GraceTime = 10 * time.Minute
 
+const (
+	// sweepPause is the least time between the beginnings of two passes of one
+	// SweepUntil: what expires in between is one pass's.
+	sweepPause = 2 * time.Second
+	// sweepTries is how many passes of one SweepUntil may fail in a row before
+	// it does not stay for the next try.
+	sweepTries = 3
+	// sweepWidth is how many groups a pass works on at once: a thousand that
+	// expire together, with half a dozen calls each, are announced in seconds.
+	sweepWidth = 16
+	// tidyTime bounds the removal of what is gone in one pass.
+	tidyTime = 10 * time.Second
+)
+
 // Swept tells what a sweep did.
 type Swept struct {
-	Evicted []Event // BrokerEvicted, what the store held of it
-	Removed []string
+	Evicted []Event  // BrokerEvicted, what the store held of it
+	Removed []string // groups of which nothing is left
+	// Held is how many replicas there were by the mass-expiry guard alone.
+	Held int
+	// Dropped is how many events were lost to the bound of outboxes since this
+	// Registry's sweep before.
+	Dropped int64
 	// Next is the earliest deadline among what is alive; zero if there is none.
+	// A direct lease that had time enough may have been renewed since.
 	Next time.Time
 }
 
-// Sweep announces what has expired and tidies what was gone long enough. No
-// answer waits for it: a sweep that comes late, twice or never costs storage
-// and the news, nothing else.
+func (s *Swept) add(o Swept) {
+	s.Evicted = append(s.Evicted, o.Evicted...)
+	s.Removed = append(s.Removed, o.Removed...)
+	s.Held = max(s.Held, o.Held)
+	s.Dropped += o.Dropped
+	s.Next = o.Next
+}
+
+// Sweep announces what has expired and tidies what was gone long enough, in
+// one pass. No answer waits for it: a sweep that comes late, twice, beside
+// another or never costs storage and the news, nothing else. What it returns
+// counts beside an error too.
+//
+// The Registry keeps what its sweeps have read; see inventory.
 func (r *Registry) Sweep(ctx context.Context, now time.Time) (Swept, error) {
-	var swept Swept
-	sessions, err := r.sessions(ctx, now)
+	return r.sweep(ctx, now, now)
+}
+
+// SweepUntil makes a pass, and stays only if something may expire by until
+// that nobody has renewed; it then makes a pass at that deadline, but no two
+// within sweepPause. So each eviction is announced in time, if SweepUntil is
+// called again before until. wait returns after d, or with an error that ends
+// the sweep.
+//
+// It mostly makes one pass: a lease that is renewed in time is far from its
+// end. Brokers whose timeout is shorter than the time until are always near it
+// and keep the sweep staying; that costs a pass each time a deadline is met,
+// half a pass a second at most, each with one reading of the sessions and at
+// most one of all groups.
+func (r *Registry) SweepUntil(ctx context.Context, now func() time.Time, until time.Time, wait func(ctx context.Context, d time.Duration) error) (Swept, error) {
+	var all Swept
+	began := now()
+	certain := until // what the first pass has to know to decide whether to stay
+	failed := 0
+	for left := int(max(0, until.Sub(began))/sweepPause) + sweepTries; ; left-- {
+		swept, err := r.sweep(ctx, began, certain)
+		all.add(swept)
+		if err == nil {
+			failed = 0
+		} else {
+			failed++
+		}
+		at := began.Add(sweepPause)
+		if failed == 0 || failed >= sweepTries {
+			if swept.Next.IsZero() || swept.Next.After(until) {
+				return all, err
+			}
+			at = later(at, swept.Next.Add(time.Millisecond)) // it is alive at the deadline itself
+		}
+		if left == 0 {
+			return all, err
+		}
+		if stopped := wait(ctx, at.Sub(now())); stopped != nil {
+			return all, errors.Join(err, fmt.Errorf("wait for the next deadline: %w", stopped))
+		}
+		began = now()
+		certain = began
+	}
+}
+
+// sweep makes one pass.
+func (r *Registry) sweep(ctx context.Context, now, until time.Time) (swept Swept, err error) {
+	unlock, err := r.sweeping.lock(ctx, "")
 	if err != nil {
+		return Swept{}, err
+	}
+	defer unlock()
+	inv := &r.inventory
+	head, err := r.store.Head(ctx, inv.revision, true)
+	if err != nil {
+		return Swept{}, fmt.Errorf("read revision: %w", err)
+	}
+	p := pass{now: now, until: until, sessions: r.guarded(head.Sessions)}
+	var all bool
+	if all, swept.Dropped, err = inv.follow(ctx, r.store, head, p); err != nil {
 		return swept, err
 	}
-	groups, err := r.store.Groups(ctx, nil)
-	if err != nil {
-		return swept, fmt.Errorf("read groups: %w", err)
+	var held []Event
+	swept.Held, held = inv.held(p, head.Sessions)
+	inv.told = r.tellHeld(ctx, held, inv.told)
+
+	errs := []error{r.closeSessions(ctx, head, p, all)}
+	var evicted []Event
+	evicted, err = r.actAll(ctx, p, inv.sorted())
+	swept.Evicted, errs = evicted, append(errs, err)
+	swept.Next = inv.next(p)
+	swept.Removed, err = r.tidyAll(ctx, p, inv, swept.Next)
+	return swept, errors.Join(append(errs, err)...)
+}
+
+// closeSessions closes those that ran out and on which nothing rests any more:
+// what only they held lapses later than they (max of the broker's timeout). So
+// a session is closed before what only it held is evicted, unless a guard may
+// rest on what is known of it.
+func (r *Registry) closeSessions(ctx context.Context, head Head, p pass, all bool) error {
+	over := r.inventory.over(p)
+	if len(over) > 0 && !all {
+		// Leases that confirmations have added are in no log.
+		if _, err := r.inventory.readAll(ctx, r.store, head, p); err != nil {
+			return err
+		}
+		over = r.inventory.over(p)
 	}
 	var errs []error
-	for _, s := range r.over(sessions, groups, now) {
+	for _, s := range over {
 		if err := r.store.CloseSession(ctx, s.ID, s.Last); err != nil && !errors.Is(err, ErrConflict) {
 			errs = append(errs, fmt.Errorf("close session %s: %w", s.ID, err))
 		}
 	}
-	for _, g := range groups {
-		if err := r.sweepGroup(ctx, now, g, sessions, &swept); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return swept, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// over returns the sessions to be closed: those that ran out and on which
-// nothing rests any more, for what only they held lapses later than they (max
-// of the broker's timeout), nor a guard.
-func (r *Registry) over(sessions Sessions, groups []Group, now time.Time) Sessions {
-	var over Sessions
-	for _, s := range sessions {
-		if !s.Closed && !s.Alive(now) && !s.witness(now) && !rests(groups, sessions, s.ID, now) {
-			over = append(over, s)
-		}
+// over returns the sessions to be closed.
+func (inv *inventory) over(p pass) Sessions {
+	over := slices.DeleteFunc(slices.Clone(p.sessions), func(s Session) bool {
+		return s.Closed || s.Alive(p.now) || s.witness(p.now)
+	})
+	if len(over) == 0 {
+		return nil
 	}
-	return over
-}
-
-// rests says whether a replica is still alive by that session.
-func rests(groups []Group, sessions Sessions, id string, now time.Time) bool {
-	for _, g := range groups {
-		for _, replica := range g.Replicas {
-			for _, l := range replica.Leases {
-				if l.Session == id && !now.After(l.deadline(replica.Timeout, sessions, now)) {
-					return true
+	used := map[string]bool{}
+	for _, g := range inv.groups {
+		for _, x := range g.Replicas {
+			for _, l := range x.Leases {
+				if !p.now.After(l.deadline(x.Timeout, p.sessions, p.now)) {
+					used[l.Session] = true
 				}
 			}
 		}
 	}
-	return false
+	return slices.DeleteFunc(over, func(s Session) bool { return used[s.ID] })
 }
 
-func (r *Registry) sweepGroup(ctx context.Context, now time.Time, g Group, sessions Sessions, swept *Swept) error {
-	lapsed := slices.ContainsFunc(g.Replicas, func(x Replica) bool { return !x.Alive(sessions, now) })
-	if lapsed || g.Writer.stopped(now) {
-		evicted, err := r.evict(ctx, now, g.Name)
-		if err != nil {
-			return fmt.Errorf("evict from %s: %w", g.Name, err)
+// actAll evicts what has lapsed and makes good what waits, a few groups at a
+// time.
+func (r *Registry) actAll(ctx context.Context, p pass, groups []Group) ([]Event, error) {
+	groups = slices.DeleteFunc(groups, func(g Group) bool {
+		return !p.lapsed(g) && !g.Writer.stopped(p.now) && !waits(g)
+	})
+	evicted, errs := make([][]Event, len(groups)), make([]error, len(groups))
+	var wg sync.WaitGroup
+	places := make(chan struct{}, sweepWidth)
+	for i, g := range groups {
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			evicted[i], errs[i] = r.act(ctx, p, g)
+		})
+	}
+	wg.Wait()
+	return slices.Concat(evicted...), errors.Join(errs...)
+}
+
+func (r *Registry) act(ctx context.Context, p pass, g Group) (evicted []Event, err error) {
+	if p.lapsed(g) || g.Writer.stopped(p.now) && !p.overdue(g) {
+		if evicted, err = r.evict(ctx, p.now, g.Name); err != nil {
+			return nil, fmt.Errorf("evict from %s: %w", g.Name, err)
 		}
-		swept.Evicted = append(swept.Evicted, evicted...)
-	} else if g.unsettled() || len(g.Outbox) > 0 {
-		if err := r.settleNamed(ctx, g.Name); err != nil {
-			return fmt.Errorf("publish for %s: %w", g.Name, err)
+	} else if waits(g) {
+		if err = r.settleNamed(ctx, g.Name); err != nil {
+			return nil, fmt.Errorf("publish for %s: %w", g.Name, err)
 		}
 	}
-	if len(g.Replicas) == 0 && now.Sub(g.Gone) > GraceTime {
-		removed, err := r.tidy(ctx, now, g.Name)
-		if err != nil {
-			return fmt.Errorf("tidy %s: %w", g.Name, err)
-		}
-		if removed {
-			swept.Removed = append(swept.Removed, g.Name)
-		}
-	}
-	for _, x := range g.Replicas {
-		if d := x.Deadline(sessions, now); !now.After(d) && (swept.Next.IsZero() || d.Before(swept.Next)) {
-			swept.Next = d
-		}
-	}
-	return nil
+	return evicted, nil
 }
 
 // evict takes out what has lapsed, as it is when it is read again, and makes
@@ -122,6 +225,36 @@ func (r *Registry) evict(ctx context.Context, now time.Time, name string) (evict
 	return evicted, nil
 }
 
+// tidyAll removes what is left of groups gone longer than GraceTime, one after
+// the other, until the time for it is up or a deadline comes. The next pass
+// goes on where this one stops.
+func (r *Registry) tidyAll(ctx context.Context, p pass, inv *inventory, next time.Time) (removed []string, err error) {
+	limit := tidyTime
+	if !next.IsZero() {
+		limit = min(limit, max(next.Sub(p.now), sweepPause))
+	}
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var errs []error
+	for _, g := range inv.sorted() {
+		if !p.overdue(g) {
+			continue
+		}
+		if within.Err() != nil {
+			break
+		}
+		gone, err := r.tidy(within, p.now, g.Name)
+		switch {
+		case err != nil && within.Err() != nil && ctx.Err() == nil:
+		case err != nil:
+			errs = append(errs, fmt.Errorf("tidy %s: %w", g.Name, err))
+		case gone:
+			removed = append(removed, g.Name)
+		}
+	}
+	return removed, errors.Join(errs...)
+}
+
 // tidy removes the rows, then the set, then the group, under the writer's
 // token; a sweep that stops half way is finished by the next. A group whose
 // events nobody has accepted yet stays.
@@ -135,7 +268,7 @@ func (r *Registry) tidy(ctx context.Context, now time.Time, name string) (remove
 	if err != nil {
 		return false, err
 	}
-	if g := t.before; g.Version == 0 || len(g.Replicas) > 0 || now.Sub(g.Gone) <= GraceTime || g.unsettled() || len(g.Outbox) > 0 {
+	if g := t.before; g.Version == 0 || len(g.Replicas) > 0 || now.Sub(g.Gone) <= GraceTime || waits(g) {
 		return false, nil
 	}
 	w := topicWriter{id: r.newID()}
