@@ -92,6 +92,9 @@ func (r *Registry) groupsOf(ctx context.Context, now time.Time, rows []Row, sess
 func (v *view) kept(rows []Row, good func(Group) bool) (groups []Group, missing []string) {
 	v.follow.Lock()
 	defer v.follow.Unlock()
+	if len(v.groups) > 0 {
+		groups = make([]Group, 0, len(rows))
+	}
 	for _, row := range rows {
 		if g, ok := v.groups[row.Broker]; ok && good(g) {
 			groups = append(groups, g)
