@@ -79,7 +79,7 @@ const (
 
 // Idle is a stack without brokers and calls.
 func (a Assumptions) Idle() Month {
-	return Month{Parts: []Part{a.standing(false), a.sweeps(0, 0)}}
+	return Month{Parts: []Part{a.standing(false), a.sweeps(0, 0, false)}}
 }
 
 // BehindShims is a fleet whose brokers and clients all know the shims, which
@@ -94,7 +94,7 @@ func (a Assumptions) BehindShims(brokers float64) Month {
 	var beat, reconcile, restart Usage
 	beat.call(a.Shims*beats, a.RegisterMB, a.RegisterMillis, a.AnswerBytes)
 	beat.add(a.Shims*beats, SessionBeat)
-	beat[Reads] += a.Shims * beats * SessionBeat.Takes.Read * (a.headSteps() - 1)
+	beat[Reads] *= a.headSteps()
 
 	churn.call(busy, a.RouteMB, a.RouteMillis, a.AnswerBytes)
 	churn.call(busy, a.RegisterMB, a.RegisterMillis, a.AnswerBytes)
@@ -123,7 +123,7 @@ func (a Assumptions) BehindShims(brokers float64) Month {
 	restart[Reads] += starts * topics * a.routeRead()
 
 	return Month{brokers, []Part{
-		a.standing(true), a.sweeps(brokers, starts), a.stored(brokers),
+		a.standing(true), a.sweeps(brokers, starts, false), a.stored(brokers),
 		{"session beats", beat}, {"changes", churn}, {"reconciling", reconcile}, {"shims starting", restart}, a.lists(brokers),
 	}}
 }
@@ -141,18 +141,19 @@ func (a Assumptions) OverHTTPS(brokers float64) Month {
 	n = brokers * seconds / a.LookupSeconds
 	lookups.call(n, a.RouteMB, a.RouteMillis, a.AnswerBytes)
 	// Each instance keeps what it is asked for, follows the revision, and
-	// reads a topic again when the first lease in it that it knows has passed.
+	// reads a topic again when the first lease in it that it knows has passed;
+	// of its groups, those that it has not read again for another topic.
 	instances := max(2, math.Ceil(1.5*n/seconds*a.RouteMillis/1000))
 	lookups.add(instances*seconds/followSeconds, RouteUnchanged)
 	renewals := instances * seconds / (leaseSeconds - a.HeartbeatSeconds)
-	lookups[Reads] += renewals * a.topics(brokers) * a.perTopic(RouteRenewed)
+	lookups[Reads] += renewals * (a.topics(brokers)*(RouteRenewed.Takes.Read-routedGroups) + brokers)
 	lookups[Reads] += instances * (a.topicsTouched(brokers) + a.InitsPerDay*days*a.topics(brokers)) * a.routeRead()
 	// Who uses a topic that changed gets it once.
 	users := brokers * a.TopicsPerClient / max(1, a.topics(brokers))
 	lookups[DataOut] += a.topicsTouched(brokers) * users * a.RouteBytes
 
 	return Month{brokers, []Part{
-		a.standing(true), a.sweeps(brokers, a.SilentShare*a.restarts(brokers)), a.stored(brokers),
+		a.standing(true), a.sweeps(brokers, a.SilentShare*a.restarts(brokers), true), a.stored(brokers),
 		{"heartbeats", beats}, {"lookups", lookups}, {"changes", churn}, a.lists(brokers),
 	}}
 }
@@ -162,6 +163,8 @@ const (
 	leaseBytes    = 25   // of a gateway's list of leases, gzipped
 	followSeconds = 2    // how old a revision may be that an instance knows
 	leaseSeconds  = 120
+
+	inventoryMinutes = 30 // how long the sweeper goes without reading all groups
 )
 
 func (a Assumptions) restarts(brokers float64) float64 { return brokers * a.RestartsPerBroker }
@@ -184,9 +187,6 @@ func (a Assumptions) topicsTouched(brokers float64) float64 {
 	return 2*a.restarts(brokers)*a.TopicsPerBroker + a.topicChanges(brokers)
 }
 
-// routeRead is the read units of a topic that an instance knows nothing of.
-func (a Assumptions) routeRead() float64 { return a.perTopic(RouteCold) }
-
 // headSteps is how many times 4 KB the revision and the sessions beside it take:
 // a beat's answer reads them all.
 func (a Assumptions) headSteps() float64 {
@@ -194,10 +194,9 @@ func (a Assumptions) headSteps() float64 {
 	return math.Ceil((revisionItem + a.Shims*sessionItem) / readStep)
 }
 
-// perTopic is what an operation on a topic of 16 groups takes on one of the
-// assumed number.
-func (a Assumptions) perTopic(o Operation) float64 {
-	return max(1, o.Takes.Read-routedGroups+a.GroupsPerTopic)
+// routeRead is the read units of a topic that an instance knows nothing of.
+func (a Assumptions) routeRead() float64 {
+	return RouteCold.Takes.Read - routedGroups + a.GroupsPerTopic
 }
 
 // changes returns how often something changes, and what the changes themselves
@@ -215,18 +214,24 @@ func (a Assumptions) changes(brokers float64) (often float64, u Usage) {
 	return often, u
 }
 
-// sweeps is the schedule and the sweeper. It stays, half a minute on average,
-// for each of so many deadlines.
-func (a Assumptions) sweeps(brokers, deadlines float64) Part {
+// sweeps is the schedule and the sweeper. A pass reads the revision with the
+// sessions, and all groups where its instance is new or has gone half an hour
+// without; where all brokers heartbeat for themselves, each time. It stays, half
+// a minute on average, for each of so many deadlines.
+func (a Assumptions) sweeps(brokers, deadlines float64, direct bool) Part {
 	var u Usage
 	u[Schedules] = minutes
 	u[Requests] = minutes
-	u[Compute] = compute(minutes, a.SweeperMB, a.SweepMillis) + compute(deadlines, a.SweeperMB, 30_000)
-	u.add(minutes, SweepIdle)
-	thousands := brokers / sweptGroups
-	u[Reads] += minutes * thousands * max(0, SweepWarm.Takes.Read-SweepIdle.Takes.Read)
-	u[Reads] += a.InitsPerDay * days * thousands * SweepCold.Takes.Read
-	u[Compute] += compute(a.InitsPerDay*days, a.SweeperMB, a.InitMillis)
+	u[Compute] = compute(minutes, a.SweeperMB, a.SweepMillis) + compute(deadlines, a.SweeperMB, 30_000) +
+		compute(a.InitsPerDay*days, a.SweeperMB, a.InitMillis)
+	u[Reads] = minutes * SweepWarm.Takes.Read * a.headSteps()
+	whole := minutes/inventoryMinutes + a.InitsPerDay*days
+	if direct {
+		whole = minutes
+	}
+	u[Reads] += whole * max(SweepEmpty.Takes.Read, SweepCold.Takes.Read*brokers/sweptGroups)
+	often, _ := a.changes(brokers)
+	u[Reads] += often
 	return Part{"sweeps", u}
 }
 
