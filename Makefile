@@ -47,6 +47,10 @@ captures: ## make the golden captures anew from the real NameServers
 bench: build ## measure speed, memory and start against Java 5.3.3 and a canned server
 	$(GO) run ./bench $(ARGS)
 
+.PHONY: cost
+cost: ## what operations take of the table, and what a month costs (ARGS='--restarts 10 --shims 4')
+	@$(GO) run ./infra/cost/report $(ARGS)
+
 .PHONY: config-table
 config-table: ## write the table of keys in CONFIGURATION.md anew
 	$(GO) test ./cmd/namesrv -run TestConfigurationTable -update
