@@ -112,11 +112,14 @@ func (o *owned) plan(t *rapid.T, p *process) []func() error {
 					return err
 				}
 				if !o.alive {
-					o.rows, o.came = map[string]int32{}, o.came+1
+					o.rows, o.came, o.perm = map[string]int32{}, o.came+1, 6
 				}
-				o.alive, o.perm = true, 6
+				o.alive = true
 				for _, topic := range topics {
 					o.rows[topic] = 8
+				}
+				if all := map[string]bool{topics[0]: true, topics[1]: true, topics[2]: true}; len(o.rows) == len(all) {
+					o.perm = 6 // a part of them does not end what was wiped
 				}
 				return nil
 			})

@@ -157,11 +157,22 @@ func (m *model) register(now time.Time, b broker) (masterAddr string, err error)
 
 	if b.ID == 0 || b.ActingMaster != core.ActingMasterUnknown && g.lowest().ID == b.ID {
 		m.contribute(b)
-		if changed {
-			g.override, g.added = nil, false // of all topics; Java: of those that are named
+		if changed && m.names(b) {
+			g.override, g.added = nil, false // Java: of the topics that are named
 		}
 	}
 	return g.master(b.ID), nil
+}
+
+// names says whether the broker's body has all topics of its group.
+func (m *model) names(b broker) bool {
+	for topic, rows := range m.rows {
+		_, ok := rows[b.Broker]
+		if ok && !slices.ContainsFunc(b.Topics, func(t core.Topic) bool { return t.Name == topic }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *model) contribute(b broker) {

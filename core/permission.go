@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -40,4 +41,35 @@ func (r *Registry) override(ctx context.Context, now time.Time, broker string, n
 		return true, nil
 	})
 	return count, rev, err
+}
+
+// overridden returns the topics that an override covers; none if there is no
+// override.
+func (r *Registry) overridden(ctx context.Context, t *transition) ([]TopicFlag, error) {
+	if t.group.Override == NoOverride {
+		return nil, nil
+	}
+	set, err := r.store.TopicSet(ctx, t.group.Name)
+	if err != nil {
+		return nil, fmt.Errorf("read topics of %s: %w", t.group.Name, err)
+	}
+	return set, nil
+}
+
+// namesAll says whether the body has every topic of a set: only such a one ends
+// the override (rule 10). Java restores the topics that a changed registration
+// names, and a 5.x broker sends the one that was created: the broker that was
+// drained stays drained then.
+func (c Content) namesAll(set []TopicFlag) bool {
+	if len(c.Topics) < len(set) {
+		return false
+	}
+	named := make(map[string]struct{}, len(c.Topics))
+	for _, t := range c.Topics {
+		named[t.Name] = struct{}{}
+	}
+	return !slices.ContainsFunc(set, func(t TopicFlag) bool {
+		_, ok := named[t.Name]
+		return !ok
+	})
 }

@@ -9,6 +9,7 @@ import (
 
 func TestRule10PermissionsAreStoredRaw(t *testing.T) {
 	base := a("b1", 0, "a", "T", "U")
+	only := func(topics ...string) broker { return base.only(topics...) }
 	readOnly := base.with(core.Topic{Name: "T", Queues: core.Queues{Read: 8, Write: 8, Perm: 4}})
 	inherit := base.with(core.Topic{Name: "T", Queues: core.Queues{Read: 8, Write: 8, Perm: 7}})
 	wipe := func(w *world) {
@@ -52,6 +53,23 @@ func TestRule10PermissionsAreStoredRaw(t *testing.T) {
 			b.DataVersion.Timestamp++
 			b.Age = ms
 		})), say(base.change(func(b *broker) { b.DataVersion.Timestamp++ }))}, "4"},
+		"another version, one topic":    {[]func(*world){say(base), wipe, say(only("T"))}, "4"},
+		"another version, a new topic":  {[]func(*world){say(base), wipe, say(only("N"))}, "4"},
+		"another version, the others":   {[]func(*world){say(base), wipe, say(only("U", "N"))}, "4"},
+		"another version, all and more": {[]func(*world){say(base), wipe, say(only("T", "U", "N"))}, "6"},
+		"one by one":                    {[]func(*world){say(base), wipe, say(only("T")), say(only("U").change(func(b *broker) { b.DataVersion.Timestamp++ }))}, "4"},
+		"a new topic, then all there were": {[]func(*world){say(base), wipe, say(only("N")),
+			say(base.change(func(b *broker) { b.DataVersion.Timestamp++ }))}, "4"},
+		"a new topic, then all":  {[]func(*world){say(base), wipe, say(only("N")), say(only("N", "T", "U"))}, "6"},
+		"another version, whole": {[]func(*world){say(base), wipe, say(only("T").change(func(b *broker) { b.Whole = true }))}, "6"},
+		"whole, one version":     {[]func(*world){say(base), wipe, say(base.change(func(b *broker) { b.Whole = true }))}, "4"},
+		"another version, what it does not name goes": {[]func(*world){say(base), wipe,
+			func(w *world) { w.SetRules(core.Rules{DeleteTopicsOnRegistration: true}) }, say(only("T"))}, "6"},
+		"added, one topic of it": {[]func(*world){say(readOnly), add, say(readOnly.change(func(b *broker) {
+			b.Topics = b.Topics[1:]
+			b.DataVersion.Timestamp++
+		}))}, "6"},
+		"added, all of it":          {[]func(*world){say(readOnly), add, say(readOnly.change(func(b *broker) { b.DataVersion.Timestamp++ }))}, "4"},
 		"a slave's version is none": {[]func(*world){say(base), wipe, say(a("b1", 1, "b", "T", "U").state(3))}, "4"},
 		"another address":           {[]func(*world){say(base), wipe, say(a("b1", 0, "z", "T", "U").with(core.Topic{Name: "T", Queues: core.Queues{Read: 8, Write: 8, Perm: 6}}))}, "6"},
 		"its other role, unchanged": {[]func(*world){say(base), say(a("b1", 1, "z", "T", "U")), wipe, say(a("b1", 0, "z", "T", "U"))}, "4"},

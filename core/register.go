@@ -131,8 +131,12 @@ func (r *Registry) registerContent(ctx context.Context, now time.Time, reg Regis
 		known, err := t.confirm(reg)
 		if err == nil && !known {
 			var content Content
+			var set []TopicFlag
 			if content, err = decode(); err == nil {
-				d, err = t.register(reg, content, rules)
+				set, err = r.overridden(ctx, t)
+			}
+			if err == nil {
+				d, err = t.register(reg, content, set, rules)
 			}
 		}
 		var conflict *nameConflict
@@ -244,8 +248,9 @@ type registration struct {
 }
 
 // register applies one registration that confirm lets pass; the steps are
-// those of Java's RouteInfoManager.registerBroker (5.x).
-func (t *transition) register(reg Registration, content Content, rules Rules) (registration, error) {
+// those of Java's RouteInfoManager.registerBroker (5.x). set is the group's, if
+// there is an override.
+func (t *transition) register(reg Registration, content Content, set []TopicFlag, rules Rules) (registration, error) {
 	said := saidAt(t.now, reg.Age)
 	if err := t.moveCluster(reg); err != nil {
 		return registration{}, err
@@ -310,9 +315,9 @@ func (t *transition) register(reg Registration, content Content, rules Rules) (r
 	}
 	d.topics, d.mappings = content.Topics, content.Mappings
 	d.replace = returning || content.Whole || rules.DeleteTopicsOnRegistration && len(content.Mappings) == 0
-	if changed && t.group.Override != NoOverride && !said.Before(t.group.Overridden) {
+	if changed && !said.Before(t.group.Overridden) && (d.replace || content.namesAll(set)) {
+		t.replicas = t.replicas || t.group.Override != NoOverride
 		t.group.Override = NoOverride
-		t.replicas = true
 	}
 	if said.Before(t.group.Deleted) {
 		// It may name a topic that was deleted since, and nobody knows which:

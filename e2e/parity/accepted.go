@@ -76,8 +76,9 @@ var (
 		Name: "permission-of-group", Where: "all",
 		Java: "205 and 327 rewrite the permission of every topic that the broker has; a topic gets its own back when a changed registration " +
 			"names it, and one that comes later has its own from the beginning",
-		Here: "the permission is the broker group's, for all its topics, until its next changed registration, whichever topics that names",
-		Why:  "what brokers say of themselves is kept, and one small item changes instead of all topics",
+		Here: "the permission is the broker group's, for all its topics, until its next changed registration that names all of them",
+		Why: "what brokers say of themselves is kept, and one small item changes instead of all topics; a 5.x broker that creates a topic " +
+			"sends that one alone, and is not to be written to again for it",
 	}
 	masterless = &Accepted{
 		Name: "no-master-no-writes", Where: "5.x",

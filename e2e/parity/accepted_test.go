@@ -86,7 +86,7 @@ var programs = []program{
 		Wipe{},
 		Register{Version: 2, Topics: []Topic{t0}},
 	}, kept: true, after: []string{
-		`105 t1: body\.queueDatas\[b0\]\.perm: Java 4, here 6`,
+		`105 t0: body\.queueDatas\[b0\]\.perm: Java 6, here 4`,
 	}},
 	{by: overrideOfGroup, what: "a deleted topic returns", where: "5.x", steps: []Step{
 		Register{Version: 1, Topics: []Topic{t0, t1}},
