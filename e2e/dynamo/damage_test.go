@@ -41,7 +41,7 @@ func TestDamagedSet(t *testing.T) {
 		for _, n := range []int{before, after} {
 			t.Run(fmt.Sprintf("%s, %d topics after it", damage.name, n), func(t *testing.T) {
 				w := newWorld(t)
-				s := w.process(&saboteur{})
+				s := w.healthy()
 				r := newRegistry(s)
 				list := topics(before)
 				must(t, second(r.Register(t.Context(), began, registration("b", 1, list))))

@@ -35,13 +35,13 @@ func TestWriteThatStopsWhileTheSetGrows(t *testing.T) {
 	}
 	calls := 1
 	for call := 3; call <= calls+2; call++ { // the first two take the token
-		for i, late := range []bool{false, true} {
+		for i, what := range []fault{diesBefore, dies} {
 			replace := (call+i)%2 == 0
-			t.Run(fmt.Sprintf("call %d, carried out: %v, replacing: %v", call, late, replace), func(t *testing.T) {
-				broker := fmt.Sprintf("broker-%d-%v", call, late)
-				s := w.process(&saboteur{})
+			t.Run(fmt.Sprintf("call %d %v, replacing: %v", call, what, replace), func(t *testing.T) {
+				broker := fmt.Sprintf("broker-%d-%v", call, what)
+				s := w.healthy()
 				must(t, second(write(s, broker, old, false)))
-				f := &saboteur{crash: call, late: late}
+				f := &saboteur{at: call, fault: what}
 				told, _ := write(w.process(f), broker, next, replace)
 				calls = max(calls, f.calls)
 				// The set covers every row, and each row is an old or a new one.

@@ -10,33 +10,53 @@ import (
 	"net/http"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
-
-	"signpost/internal/dynamo"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 var errCrashed = errors.New("the process is dead")
 
+// fault is what happens to one call of a process.
+type fault int
+
+const (
+	none fault = iota
+	dies       // once the call was carried out
+	diesBefore
+	unavailable // each of its attempts is throttled
+	failsLate   // each of its attempts is carried out, and each answer lost
+	losesAnswer // that of its first attempt, which was carried out
+	stumbles    // its first attempts are throttled, fail and are refused a connection
+	halfDone    // if it is a batch, half of it is left undone
+)
+
+func (f fault) String() string {
+	return [...]string{"nothing", "dies", "dies before", "is unavailable", "fails late", "loses the answer", "does the half"}[f]
+}
+
 // saboteur stands between one process's store and DynamoDB. Its zero value
 // lets everything pass.
 type saboteur struct {
-	crash   int            // at which call the process dies; 0 is never
-	late    bool           // only once that call was carried out
+	at      int // the call that the fault happens to, from 1 on
+	fault   fault
 	between func(call int) // runs after each call
-	rate    float64        // how many attempts fail, and batches are left half done
+	rate    float64        // how many attempts fail at random, and batches are left half done
 
 	mu    sync.Mutex
 	calls int
+	did   []string // their operations
 	dead  bool
 }
 
 func (f *saboteur) install(o *awsdynamodb.Options) {
+	o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, time.Millisecond)
 	o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
 		if err := s.Initialize.Add(middleware.InitializeMiddlewareFunc("saboteur", f.call), middleware.Before); err != nil {
 			return err
@@ -45,19 +65,36 @@ func (f *saboteur) install(o *awsdynamodb.Options) {
 	})
 }
 
+// sabotage says what happens to all attempts of a call.
+type sabotage struct {
+	fault    fault
+	attempts int
+}
+
+type sabotageKey struct{}
+
 func (f *saboteur) call(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
 	f.mu.Lock()
 	f.calls++
-	n := f.calls
-	f.dead = f.dead || n == f.crash && !f.late
+	n, what := f.calls, none
+	if n == f.at {
+		what = f.fault
+	}
+	f.did = append(f.did, awsmiddleware.GetOperationName(ctx))
+	f.dead = f.dead || what == diesBefore
 	dead := f.dead
 	f.mu.Unlock()
 	if dead {
 		return out, metadata, errCrashed
 	}
-	out, metadata, err = f.batch(ctx, in, next)
+	ctx = context.WithValue(ctx, sabotageKey{}, &sabotage{fault: what})
+	if what == halfDone || rand.Float64() < f.rate {
+		out, metadata, err = halve(ctx, in, next)
+	} else {
+		out, metadata, err = next.HandleInitialize(ctx, in)
+	}
 	f.mu.Lock()
-	f.dead = f.dead || n == f.crash
+	f.dead = f.dead || what == dies
 	dead = f.dead
 	f.mu.Unlock()
 	if dead {
@@ -69,17 +106,14 @@ func (f *saboteur) call(ctx context.Context, in middleware.InitializeInput, next
 	return out, metadata, err
 }
 
-// batch leaves parts of batches undone, as DynamoDB does when it throttles.
-func (f *saboteur) batch(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-	if rand.Float64() >= f.rate {
-		return next.HandleInitialize(ctx, in)
-	}
+// halve leaves a part of a batch undone, as DynamoDB does when it throttles.
+func halve(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
 	switch p := in.Parameters.(type) {
 	case *awsdynamodb.BatchWriteItemInput:
 		for table, writes := range p.RequestItems {
-			done := rand.IntN(len(writes)) + 1
+			done := (len(writes) + 1) / 2
 			in.Parameters = &awsdynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table: writes[:done]}}
-			out, metadata, err := next.HandleInitialize(ctx, in)
+			out, metadata, err = next.HandleInitialize(ctx, in)
 			if err == nil && done < len(writes) {
 				out.Result.(*awsdynamodb.BatchWriteItemOutput).UnprocessedItems = map[string][]types.WriteRequest{table: writes[done:]}
 			}
@@ -87,11 +121,11 @@ func (f *saboteur) batch(ctx context.Context, in middleware.InitializeInput, nex
 		}
 	case *awsdynamodb.BatchGetItemInput:
 		for table, ask := range p.RequestItems {
-			done := rand.IntN(len(ask.Keys)) + 1
+			done := (len(ask.Keys) + 1) / 2
 			first, rest := ask, ask
 			first.Keys, rest.Keys = ask.Keys[:done], ask.Keys[done:]
 			in.Parameters = &awsdynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{table: first}}
-			out, metadata, err := next.HandleInitialize(ctx, in)
+			out, metadata, err = next.HandleInitialize(ctx, in)
 			if err == nil && len(rest.Keys) > 0 {
 				out.Result.(*awsdynamodb.BatchGetItemOutput).UnprocessedKeys = map[string]types.KeysAndAttributes{table: rest}
 			}
@@ -101,61 +135,36 @@ func (f *saboteur) batch(ctx context.Context, in middleware.InitializeInput, nex
 	return next.HandleInitialize(ctx, in)
 }
 
+var (
+	errThrottled = &smithy.GenericAPIError{Code: "ThrottlingException", Message: "injected"}
+	errInternal  = &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusInternalServerError}},
+		Err:      &smithy.GenericAPIError{Code: "InternalServerError", Message: "injected", Fault: smithy.FaultServer},
+	}
+	errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+)
+
 // attempt lets single attempts fail: refused before anything happened, or
 // carried out with the answer lost.
 func (f *saboteur) attempt(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (out middleware.FinalizeOutput, metadata middleware.Metadata, err error) {
-	if rand.Float64() >= f.rate {
-		return next.HandleFinalize(ctx, in)
+	s := ctx.Value(sabotageKey{}).(*sabotage)
+	s.attempts++
+	lost, failure := false, error(nil)
+	switch {
+	case s.fault == unavailable:
+		failure = errThrottled
+	case s.fault == failsLate, s.fault == losesAnswer && s.attempts == 1:
+		lost = true
+	case rand.Float64() < f.rate:
+		n := rand.IntN(3)
+		lost, failure = n == 2, []error{errThrottled, errInternal, nil}[n]
 	}
-	switch rand.IntN(3) {
-	case 0:
-		return out, metadata, &smithy.GenericAPIError{Code: "ThrottlingException", Message: "injected"}
-	case 1:
-		return out, metadata, &smithy.GenericAPIError{Code: "InternalServerError", Message: "injected", Fault: smithy.FaultServer}
-	default:
-		_, metadata, _ = next.HandleFinalize(ctx, in)
-		return out, metadata, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	if failure != nil {
+		return out, metadata, failure
 	}
-}
-
-// timeless takes the Date off answers: it is not of the test's clock.
-type timeless struct{ awsdynamodb.HTTPClient }
-
-func (c timeless) Do(r *http.Request) (*http.Response, error) {
-	res, err := c.HTTPClient.Do(r)
-	if res != nil {
-		res.Header.Del("Date")
+	out, metadata, err = next.HandleFinalize(ctx, in)
+	if lost {
+		return middleware.FinalizeOutput{}, metadata, errReset
 	}
-	return res, err
-}
-
-// world is one table, used by processes that share a clock.
-type world struct {
-	table string
-	mu    sync.Mutex
-	now   time.Time
-}
-
-func newWorld(t *testing.T) *world { return &world{table: newTable(t), now: began} }
-
-func (w *world) time() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-// pass lets time pass until that moment.
-func (w *world) pass(until time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if until.After(w.now) {
-		w.now = until
-	}
-}
-
-// process returns the store of another process.
-func (w *world) process(f *saboteur) *dynamo.Store {
-	return dynamo.New(config, w.table, dynamo.WithClock(w.time), dynamo.WithClient(f.install), dynamo.WithClient(func(o *awsdynamodb.Options) {
-		o.HTTPClient = timeless{o.HTTPClient}
-	}))
+	return out, metadata, err
 }
