@@ -21,6 +21,8 @@ type Caller struct {
 	// Key is the access key id of User; without one, calls are not signed.
 	Key  string
 	User User
+	// Token, if set, is sent instead.
+	Token string
 	// Now is time.Now unless it is set.
 	Now func() time.Time
 }
@@ -48,7 +50,10 @@ func (c *Caller) Do(ctx context.Context, method, target string, body []byte, hea
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
-	if c.Key != "" {
+	switch {
+	case c.Token != "":
+		r.Header.Set("Authorization", "Bearer "+c.Token)
+	case c.Key != "":
 		now := time.Now
 		if c.Now != nil {
 			now = c.Now

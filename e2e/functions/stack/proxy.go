@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Fault is what happens to a call of DynamoDB.
@@ -31,12 +32,17 @@ type Proxy struct {
 	fault func(operation string) Fault
 	over  chan struct{} // closed when the fault is another one
 	calls map[string]int
+	clock func() time.Time
 }
 
 func newProxy(addr string) *Proxy {
-	p := &Proxy{
-		pass: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr}), done: make(chan struct{}),
-		over: make(chan struct{}), calls: map[string]int{},
+	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr})
+	p := &Proxy{pass: pass, done: make(chan struct{}), over: make(chan struct{}), calls: map[string]int{}, clock: time.Now}
+	pass.ModifyResponse = func(r *http.Response) error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		r.Header.Set("Date", p.clock().UTC().Format(http.TimeFormat))
+		return nil
 	}
 	p.server = httptest.NewServer(p)
 	return p
@@ -61,6 +67,14 @@ func (p *Proxy) Set(fault func(operation string) Fault) {
 
 // Always is the same fault for all operations.
 func Always(f Fault) func(string) Fault { return func(string) Fault { return f } }
+
+// SetClock sets what DynamoDB says that the time is: the functions correct their
+// clocks by it, to the second.
+func (p *Proxy) SetClock(now func() time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clock = now
+}
 
 // Calls is how often that operation was called.
 func (p *Proxy) Calls(operation string) int {

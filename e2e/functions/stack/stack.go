@@ -66,6 +66,8 @@ type Options struct {
 	Table string
 	// Parameters are the template's that have another value than the default.
 	Parameters map[string]string
+	// Issuer checks tokens, if the parameters ask for JWTs.
+	Issuer *gateway.Issuer
 	// Concurrency is of each function, 0 for 8.
 	Concurrency int
 	// Started gets the process id of each new emulator.
@@ -135,7 +137,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		functions[id] = s.Functions[id]
 	}
 	s.Users = users(template)
-	g, err := template.Gateway(functions, gateway.Options{Users: s.Users, Region: Region, API: api})
+	g, err := template.Gateway(functions, gateway.Options{Users: s.Users, Issuer: o.Issuer, Region: Region, API: api})
 	if err != nil {
 		s.Close()
 		return nil, fmt.Errorf("start stack: %w", err)
