@@ -40,7 +40,7 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 		if lapsed {
 			return nil, &NoTopicError{ValidUntil: now.Add(recheckTime)}
 		}
-		r.view.fileAbsent(topic, rev, cleared)
+		r.view.fileAbsent(topic, brokersOf(rows), rev, cleared)
 		return nil, &NoTopicError{ValidUntil: now.Add(absentTime)}
 	}
 	if rules.OrderMessages {
@@ -50,7 +50,7 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 		}
 		route.OrderConf, route.HasOrderConf = kv[topic]
 	}
-	route.Revision = rev
+	route.Revision, route.brokers = rev, brokersOf(rows)
 	if again := now.Add(routeTime); again.Before(*route.validUntil.Load()) {
 		route.validUntil.Store(&again)
 	}
@@ -61,6 +61,17 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 	}
 	r.view.file(route, cleared)
 	return route, nil
+}
+
+func brokersOf(rows []Row) []string {
+	if len(rows) == 0 {
+		return nil
+	}
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		names[i] = row.Broker
+	}
+	return names
 }
 
 // groupsOf returns the stored groups of the rows, sorted by name, and which of

@@ -8,7 +8,7 @@ import (
 )
 
 // sync brings the view up to the store's revision and returns it. Where nothing
-// is known there is nothing to forget, and the topic sets are not read.
+// is known there is nothing to forget, and nothing is read to forget it.
 func (v *view) sync(ctx context.Context) (Revision, error) {
 	rev := v.revision()
 	head, err := v.store.Head(ctx, rev, false)
@@ -18,9 +18,9 @@ func (v *view) sync(ctx context.Context) (Revision, error) {
 	if head.Revision <= rev {
 		return rev, nil
 	}
-	knows := !v.blank()
 	var sets map[string][]TopicFlag
-	if knows && head.Complete {
+	read := head.Complete && !v.blank()
+	if read {
 		if sets, err = v.sets(ctx, head.Changes); err != nil {
 			return 0, err
 		}
@@ -30,7 +30,7 @@ func (v *view) sync(ctx context.Context) (Revision, error) {
 	if rev = v.revision(); head.Revision <= rev {
 		return rev, nil // somebody else did
 	}
-	if !head.Complete || !knows && v.known() > 0 {
+	if !head.Complete || !read && v.known() > 0 {
 		v.forgetAll()
 	}
 	for _, c := range head.Changes {
@@ -43,11 +43,13 @@ func (v *view) sync(ctx context.Context) (Revision, error) {
 }
 
 // sets reads the topics of the groups of which a change does not name what it
-// touches: before follow is taken, so that nobody waits for the store.
+// touches: before follow is taken, so that nobody waits for the store. Who is
+// in a group counts for topics that are known to have a row of it; a row that
+// comes is named, or one of many.
 func (v *view) sets(ctx context.Context, changes []Change) (map[string][]TopicFlag, error) {
 	var sets map[string][]TopicFlag
 	for _, c := range changes {
-		if !c.Many && !c.Replicas {
+		if !c.Many {
 			continue
 		}
 		if _, ok := sets[c.Broker]; ok {
@@ -75,7 +77,7 @@ func (v *view) apply(c Change, set []TopicFlag) {
 		return
 	}
 	delete(v.groups, c.Broker)
-	// What shows the group now is filed under it; what will show it is in its set.
+	// What has a row of the group is filed under it; what has got one since is in its set.
 	for t := range v.topics[c.Broker] {
 		v.forget(t)
 	}

@@ -23,6 +23,8 @@ type Route struct {
 	validUntil atomic.Pointer[time.Time]
 	memo       [routeForms]atomic.Pointer[[]byte]
 
+	brokers []string // that have a row of the topic, shown or not
+
 	view   *view        // in which it was filed, if it was
 	weight atomic.Int64 // in it; gone once it is not there any more
 }

@@ -40,7 +40,7 @@ type view struct {
 	limit  int64        // of bytes
 
 	follow  sync.Mutex                     // held while changes are applied, and while something is filed
-	topics  map[string]map[string]struct{} // broker -> filed topics that show it, those only
+	topics  map[string]map[string]struct{} // broker -> filed topics of which it has a row, shown or not
 	groups  map[string]Group               // as they were stored at rev or later
 	turn    uint                           // of the shard that sheds next
 	cleared atomic.Uint64                  // how often everything was forgotten
@@ -49,14 +49,14 @@ type view struct {
 type viewShard struct {
 	mu     sync.RWMutex
 	routes map[string]*Route
-	absent map[string]struct{} // topics known to have no living broker
+	absent map[string][]string // topics known to have no living broker -> the brokers that have a row
 }
 
 func newView(store Store, limit int64) *view {
 	v := &view{store: store, seed: maphash.MakeSeed(), limit: limit, topics: map[string]map[string]struct{}{}, groups: map[string]Group{}}
 	for i := range v.shards {
 		v.shards[i].routes = map[string]*Route{}
-		v.shards[i].absent = map[string]struct{}{}
+		v.shards[i].absent = map[string][]string{}
 	}
 	return v
 }
@@ -121,16 +121,22 @@ func (v *view) file(r *Route, cleared uint64) {
 	s.mu.Lock()
 	s.routes[r.Topic] = r
 	s.mu.Unlock()
-	for _, row := range r.Rows {
-		if v.topics[row.Broker] == nil {
-			v.topics[row.Broker] = map[string]struct{}{}
+	v.index(r.Topic, r.brokers)
+}
+
+// index notes which brokers have a row of the topic: who is not alive now is
+// shown when it is back.
+func (v *view) index(topic string, brokers []string) {
+	for _, broker := range brokers {
+		if v.topics[broker] == nil {
+			v.topics[broker] = map[string]struct{}{}
 		}
-		v.topics[row.Broker][r.Topic] = struct{}{}
+		v.topics[broker][topic] = struct{}{}
 	}
 }
 
 // fileAbsent keeps that the topic has no route, if that is current.
-func (v *view) fileAbsent(topic string, rev Revision, cleared uint64) {
+func (v *view) fileAbsent(topic string, brokers []string, rev Revision, cleared uint64) {
 	if len(topic) > absentName {
 		return
 	}
@@ -141,15 +147,16 @@ func (v *view) fileAbsent(topic string, rev Revision, cleared uint64) {
 	}
 	v.forget(topic)
 	s := v.shard(topic)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if len(s.absent) >= absentBound {
 		for old := range s.absent {
-			delete(s.absent, old)
+			v.forget(old)
 			break
 		}
 	}
-	s.absent[topic] = struct{}{}
+	s.mu.Lock()
+	s.absent[topic] = brokers
+	s.mu.Unlock()
+	v.index(topic, brokers)
 }
 
 // fileGroups keeps the groups, if they are current.
@@ -174,17 +181,17 @@ func (v *view) fileGroups(groups []Group, rev Revision, cleared uint64) {
 func (v *view) forget(topic string) {
 	s := v.shard(topic)
 	s.mu.Lock()
-	route := s.routes[topic]
+	route, brokers := s.routes[topic], s.absent[topic]
 	delete(s.routes, topic)
 	delete(s.absent, topic)
 	s.mu.Unlock()
-	if route == nil {
-		return
+	if route != nil {
+		route.dropped(v)
+		brokers = route.brokers
 	}
-	route.dropped(v)
-	for _, row := range route.Rows {
-		if delete(v.topics[row.Broker], topic); len(v.topics[row.Broker]) == 0 {
-			delete(v.topics, row.Broker)
+	for _, broker := range brokers {
+		if delete(v.topics[broker], topic); len(v.topics[broker]) == 0 {
+			delete(v.topics, broker)
 		}
 	}
 }

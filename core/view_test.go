@@ -106,22 +106,51 @@ func TestGroupsBehindRoutesAreKept(t *testing.T) {
 	read(slices.DeleteFunc(all, func(name string) bool { return name == "b08" })...)
 }
 
-// A view of nothing has nothing to forget.
-func TestNothingIsReadToForgetNothing(t *testing.T) {
+// A broker's topic set is read only to forget what a change does not name, and
+// not where nothing is known that could be forgotten.
+func TestSetsAreReadForManyTopicsOnly(t *testing.T) {
 	store := &reads{Store: memory.New()}
 	w := newWorldOver(t, store)
 	writer := newWorldOver(t, store.Store)
-	b := a("b1", 0, "a", "T", "U")
-	writer.register(b, a("b2", 0, "b", "T", "V"))
-	w.equal("route", w.route("T"), "b1@c1{0=a} 8/8/6; b2@c1{0=b} 8/8/6")
-	if store.sets != 0 {
-		t.Fatalf("%d sets read", store.sets)
+	b, other := a("b1", 0, "a", "T", "U"), a("b2", 0, "b", "T", "V")
+	shows := func(what string, sets int, t1, v string) {
+		t.Helper()
+		w.now = writer.now
+		w.equal("route of T after "+what, w.route("T"), t1)
+		w.equal("route of V after "+what, w.route("V"), v)
+		if store.sets != sets {
+			t.Fatalf("%s: %d sets read, want %d", what, store.sets, sets)
+		}
+		store.sets = 0
 	}
-	writer.register(a("b1", 1, "c"))
-	w.equal("route", w.route("T"), "b1@c1{0=a 1=c} 8/8/6; b2@c1{0=b} 8/8/6")
-	if store.sets != 1 {
-		t.Fatalf("%d sets read", store.sets)
+	many := func(b broker, version int) broker {
+		for i := range 5000 { // more than a change names
+			b.Topics = append(slices.Clip(b.Topics), core.Topic{Name: fmt.Sprint("many-", i), Queues: core.Queues{Read: int32(version)}})
+		}
+		return b
 	}
+	const of1, of2, both = "b1@c1{0=a} 8/8/6", "b2@c1{0=b} 8/8/6", "b1@c1{0=a} 8/8/6; b2@c1{0=b} 8/8/6"
+	whole := many(b, 1)
+	writer.register(whole, other)
+	shows("the first registrations", 0, both, of2)
+	writer.unregister(other)
+	shows("a departure", 0, of1, "none")
+	writer.step(time.Second)
+	writer.register(other)
+	shows("a return", 0, both, of2)
+	writer.register(a("b2", 1, "c"))
+	shows("a slave", 0, "b1@c1{0=a} 8/8/6; b2@c1{0=b 1=c} 8/8/6", "b2@c1{0=b 1=c} 8/8/6")
+	writer.step(120_001 * ms)
+	writer.register(whole, other)
+	shows("a lapse and a return", 0, both, of2)
+	grown := many(other, 2)
+	writer.register(grown)
+	shows("many topics", 1, both, of2)
+	writer.step(120_001 * ms)
+	writer.sweep()
+	shows("the end", 0, "none", "none")
+	writer.register(whole, grown)
+	shows("the return of all", 0, both, of2)
 }
 
 // Routes are kept up to the bytes that are given for them, encodings included,

@@ -12,7 +12,8 @@ const defaultRouteBytes = 8 << 20
 // what the allocator and the maps that lead to it add, about.
 const (
 	routeWeight  = int64(unsafe.Sizeof(Route{})) + 128
-	rowWeight    = int64(unsafe.Sizeof(Row{})) + 48 // with its topic in view.topics
+	rowWeight    = int64(unsafe.Sizeof(Row{}))
+	indexWeight  = int64(unsafe.Sizeof("")) + 48 // a broker's name, and its topic in view.topics
 	brokerWeight = int64(unsafe.Sizeof(RouteBroker{}))
 	addrWeight   = int64(unsafe.Sizeof(ReplicaAddr{}) + 8)
 	filterWeight = int64(unsafe.Sizeof(FilterServers{}))
@@ -25,7 +26,7 @@ const gone = -1
 // bare is the route's weight without encodings.
 func (r *Route) bare() int64 {
 	w := routeWeight + int64(len(r.Topic)) + int64(len(r.OrderConf)) +
-		int64(len(r.Rows))*rowWeight + int64(len(r.Brokers))*brokerWeight + int64(len(r.Filters))*filterWeight
+		int64(len(r.Rows))*rowWeight + int64(len(r.brokers))*indexWeight + int64(len(r.Brokers))*brokerWeight + int64(len(r.Filters))*filterWeight
 	for i := range r.Brokers {
 		w += int64(len(r.Brokers[i].Addrs)) * addrWeight
 	}
