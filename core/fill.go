@@ -16,12 +16,12 @@ const routeTime = DefaultTimeout
 
 // fill assembles a route and files it under the revision read before.
 // ErrNoTopic if no living broker has the topic.
-func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, was *Route) (*Route, error) {
+//
+// The sessions may be a moment old, and are under no guard: who is alive by them
+// is alive, for what they do not show are beats. Who seems to have lapsed is
+// judged by those of now.
+func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, sessions Sessions, was *Route) (*Route, error) {
 	cleared := r.view.cleared.Load()
-	sessions, err := r.sessions(ctx, now)
-	if err != nil {
-		return nil, err
-	}
 	rows, err := r.store.Rows(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -36,6 +36,12 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 	rules := r.Rules()
 	topic = strings.Clone(topic) // the asker's may be a part of its request
 	route, lapsed := assemble(topic, rows, groups, sessions, rules, now)
+	if lapsed {
+		if sessions, err = r.sessions(ctx, now); err != nil {
+			return nil, err
+		}
+		route, lapsed = assemble(topic, rows, groups, sessions, rules, now)
+	}
 	if route == nil {
 		if lapsed {
 			return nil, &NoTopicError{ValidUntil: now.Add(recheckTime)}

@@ -7,28 +7,29 @@ import (
 	"strings"
 )
 
-// sync brings the view up to the store's revision and returns it. Where nothing
-// is known there is nothing to forget, and nothing is read to forget it.
-func (v *view) sync(ctx context.Context) (Revision, error) {
+// sync brings the view up to the store's revision and returns it, with the
+// sessions as they were a moment ago. Where nothing is known there is nothing to
+// forget, and nothing is read to forget it.
+func (v *view) sync(ctx context.Context) (Revision, Sessions, error) {
 	rev := v.revision()
 	head, err := v.store.Head(ctx, rev, false)
 	if err != nil {
-		return 0, fmt.Errorf("read revision: %w", err)
+		return 0, nil, fmt.Errorf("read revision: %w", err)
 	}
 	if head.Revision <= rev {
-		return rev, nil
+		return rev, head.Sessions, nil
 	}
 	var sets map[string][]TopicFlag
 	read := head.Complete && !v.blank()
 	if read {
 		if sets, err = v.sets(ctx, head.Changes); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
 	v.follow.Lock()
 	defer v.follow.Unlock()
 	if rev = v.revision(); head.Revision <= rev {
-		return rev, nil // somebody else did
+		return rev, head.Sessions, nil // somebody else did
 	}
 	if !head.Complete || !read && v.known() > 0 {
 		v.forgetAll()
@@ -39,7 +40,7 @@ func (v *view) sync(ctx context.Context) (Revision, error) {
 		}
 	}
 	v.rev.Store(uint64(head.Revision))
-	return head.Revision, nil
+	return head.Revision, head.Sessions, nil
 }
 
 // sets reads the topics of the groups of which a change does not name what it

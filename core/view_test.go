@@ -236,3 +236,41 @@ func TestHeartbeatsReadNothing(t *testing.T) {
 		t.Fatalf("a master that has lapsed is told: %+v", answer)
 	}
 }
+
+// behind is a store whose followers see the sessions as they once were.
+type behind struct {
+	core.Store
+	sessions core.Sessions
+}
+
+func (b *behind) Head(ctx context.Context, since core.Revision, fresh bool) (core.Head, error) {
+	head, err := b.Store.Head(ctx, since, fresh)
+	head.Sessions = b.sessions
+	return head, err
+}
+
+// Followers may see the sessions late. Nobody is called dead by that, or alive.
+func TestRoutesWhereSessionsAreSeenLate(t *testing.T) {
+	for _, guard := range []time.Duration{0, time.Minute} {
+		store := &behind{Store: memory.New()}
+		w := newWorldOver(t, store)
+		w.Registry = core.New(store, core.Options{NewID: newIDs(), Guard: guard})
+		b := a("b1", 0, "a", "T", "U")
+		w.open("s")
+		w.open("other")
+		w.register(b.via("s", 0))
+		w.equal("before it is seen that the session was opened", w.route("T"), aRoute)
+		store.sessions, _ = store.Sessions(w.ctx)
+		for range 6 { // beats that nobody sees
+			w.step(25 * time.Second)
+			w.beatSession("s")
+			w.beatSession("other")
+			w.equal("route", w.route("T"), aRoute)
+		}
+		for range 5 {
+			w.step(25 * time.Second)
+			w.beatSession("other") // which proves that gateways are heard
+		}
+		w.equal(fmt.Sprint("after s ran out, guard ", guard), w.route("T"), "none")
+	}
+}
