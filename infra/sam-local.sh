@@ -1,15 +1,16 @@
 #!/bin/bash
 # sam-local.sh: the API on http://127.0.0.1:$PORT as `sam local start-api` runs it, over DynamoDB Local in memory, until
-# it is interrupted. PORT is 3000 and DYNAMODB_PORT 8000 unless set. Needs Docker, a JDK 17 and Maven.
+# it is interrupted. Events are printed. PORT is 3000, DYNAMODB_PORT 8000 and BUS_PORT 8001 unless set. Needs Docker, a
+# JDK 17 and Maven.
 #
-# There is no authorization here, no throttling, no schedule (so no sweeper: answers do not need it) and no event bus.
-# SAM hands compressed bodies over damaged: use plain JSON.
+# There is no authorization here, no throttling and no schedule, so no sweeper; answers do not need it. SAM hands
+# compressed bodies over damaged: use plain JSON.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 die() { echo "sam-local.sh: $*" >&2; exit 70; }
 
-port=${PORT:-3000} dynamodb_port=${DYNAMODB_PORT:-8000} table=signpost-local
+port=${PORT:-3000} dynamodb_port=${DYNAMODB_PORT:-8000} bus_port=${BUS_PORT:-8001} table=signpost-local
 case $(uname -m) in
   x86_64) architecture=x86_64 ;;
   aarch64 | arm64) architecture=arm64 ;;
@@ -28,11 +29,15 @@ infra/lambda-image.sh "$architecture"
 make sam-build ARCHITECTURE="$architecture"
 
 folder=$(mktemp -d)
+go build -o "$folder/bus" ./infra/bus
+bash e2e/peers/peer.sh fetch dynamodb >/dev/null
 PEER_RUN=$folder bash e2e/peers/peer.sh dynamodb "$dynamodb_port" > "$folder/dynamodb.log" 2>&1 &
 dynamodb=$!
-trap 'kill $dynamodb 2>/dev/null || true; rm -rf "$folder"' EXIT
+"$folder/bus" "0.0.0.0:$bus_port" & # containers come by another address than this machine's own
+bus=$! sam=
+trap 'kill $sam $dynamodb $bus 2>/dev/null || true; [ -z "$sam" ] || wait $sam || true; rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
-for _ in $(seq 120); do # a minute; a first start downloads it before
+for _ in $(seq 120); do # a minute
   kill -0 $dynamodb 2>/dev/null || { cat "$folder/dynamodb.log" >&2; die "DynamoDB Local did not start"; }
   ! (: < "/dev/tcp/127.0.0.1/$dynamodb_port") 2>/dev/null || break
   sleep 0.5
@@ -41,8 +46,9 @@ TABLE_NAME=$table AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:$dynamodb_port make
 
 # Containers reach this machine by a name of Docker's. Only variables that the template declares can be set.
 cat > "$folder/env.json" <<JSON
-{"Parameters": {"TABLE_NAME": "$table", "EVENT_BUS_NAME": "",
-  "AWS_ENDPOINT_URL_DYNAMODB": "http://host.docker.internal:$dynamodb_port"}}
+{"Parameters": {"TABLE_NAME": "$table", "EVENT_BUS_NAME": "local",
+  "AWS_ENDPOINT_URL_DYNAMODB": "http://host.docker.internal:$dynamodb_port",
+  "AWS_ENDPOINT_URL_EVENTBRIDGE": "http://host.docker.internal:$bus_port"}}
 JSON
 # The choice of authorizers is beyond SAM, which has neither of them here. It runs in the background, for a shell runs
 # its traps only when it is not waiting for a program in the foreground.
@@ -50,5 +56,4 @@ sam local start-api --host 127.0.0.1 --port "$port" --env-vars "$folder/env.json
   --parameter-overrides "Architecture=$architecture" --add-host host.docker.internal:host-gateway \
   --skip-pull-image --disable-authorizer &
 sam=$!
-trap 'kill -INT $sam 2>/dev/null || true; wait $sam || true; exit 130' INT TERM
 wait $sam
