@@ -21,7 +21,7 @@ type Assumptions struct {
 	TopicsPerClient, TopicsPerBroker, GroupsPerTopic float64
 	// What changes in it.
 	RestartsPerBroker, TopicChangesPerDay, SilentShare float64
-	ListsPerDay                                        float64
+	ShortTimeouts, ListsPerDay                         float64
 
 	// Shims.
 	Shims, BeatSeconds, ReconcileMinutes, ShimRestarts float64
@@ -76,6 +76,7 @@ func (a *Assumptions) Fields() []Field {
 		{"restarts", &a.RestartsPerBroker, "restarts of each broker a month"},
 		{"topic-changes", &a.TopicChangesPerDay, "registrations a day that change a topic"},
 		{"silent", &a.SilentShare, "share of the restarts that only a deadline tells, without shims"},
+		{"short-timeouts", &a.ShortTimeouts, "1: a broker has a timeout of about a minute or less, as with acting masters, and the sweeper never ends"},
 		{"lists", &a.ListsPerDay, "lists of all topics a day (mqadmin, consoles)"},
 
 		{"shims", &a.Shims, "shims, each with every broker and client"},

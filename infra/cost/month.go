@@ -165,6 +165,7 @@ const (
 	leaseSeconds  = 120
 
 	inventoryMinutes = 30 // how long the sweeper goes without reading all groups
+	sweepStays       = 65 // seconds, where a deadline is always near
 )
 
 func (a Assumptions) restarts(brokers float64) float64 { return brokers * a.RestartsPerBroker }
@@ -222,7 +223,11 @@ func (a Assumptions) sweeps(brokers, deadlines float64, direct bool) Part {
 	var u Usage
 	u[Schedules] = minutes
 	u[Requests] = minutes
-	u[Compute] = compute(minutes, a.SweeperMB, a.SweepMillis) + compute(deadlines, a.SweeperMB, 30_000) +
+	stays := deadlines * 30
+	if a.ShortTimeouts > 0 && brokers > 0 {
+		stays = minutes * sweepStays
+	}
+	u[Compute] = compute(minutes, a.SweeperMB, a.SweepMillis) + compute(stays, a.SweeperMB, 1000) +
 		compute(a.InitsPerDay*days, a.SweeperMB, a.InitMillis)
 	u[Reads] = minutes * SweepWarm.Takes.Read * a.headSteps()
 	whole := minutes/inventoryMinutes + a.InitsPerDay*days

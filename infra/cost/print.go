@@ -120,6 +120,7 @@ func (p *printer) options(a Assumptions) {
 		{"one shim", func(a *Assumptions) { a.Shims = 1 }},
 		{"a session beat every second", func(a *Assumptions) { a.BeatSeconds = 1 }},
 		{"functions five times as slow", func(a *Assumptions) { a.RegisterMillis *= 5; a.RouteMillis *= 5; a.SweepMillis *= 5 }},
+		{"a broker with a timeout of a minute or less", func(a *Assumptions) { a.ShortTimeouts = 1 }},
 		{"40 topics a broker and a client", func(a *Assumptions) { a.TopicsPerBroker, a.TopicsPerClient = 40, 40 }},
 		{"a list of all topics every minute", func(a *Assumptions) { a.ListsPerDay = 24 * 60 }},
 		{"the account has three dashboards already", func(a *Assumptions) { a.OtherDashboards = 3 }},
