@@ -79,7 +79,7 @@ func (a *Assumptions) Fields() []Field {
 		{"short-timeouts", &a.ShortTimeouts, "1: a broker has a timeout of about a minute or less, as with acting masters, and the sweeper never ends"},
 		{"lists", &a.ListsPerDay, "lists of all topics a day (mqadmin, consoles)"},
 
-		{"shims", &a.Shims, "shims, each with every broker and client"},
+		{"shims", &a.Shims, "shims (or bin/namesrv over the table), each with every broker and client"},
 		{"beat", &a.BeatSeconds, "a shim's session beat, every so many seconds"},
 		{"reconcile", &a.ReconcileMinutes, "a shim reads what is leased to it, every so many minutes"},
 		{"shim-restarts", &a.ShimRestarts, "restarts of each shim a month"},

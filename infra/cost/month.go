@@ -140,14 +140,8 @@ func (a Assumptions) OverHTTPS(brokers float64) Month {
 
 	n = brokers * seconds / a.LookupSeconds
 	lookups.call(n, a.RouteMB, a.RouteMillis, a.AnswerBytes)
-	// Each instance keeps what it is asked for, follows the revision, and
-	// reads a topic again when the first lease in it that it knows has passed;
-	// of its groups, those that it has not read again for another topic.
 	instances := max(2, math.Ceil(1.5*n/seconds*a.RouteMillis/1000))
-	lookups.add(instances*seconds/followSeconds, RouteUnchanged)
-	renewals := instances * seconds / (leaseSeconds - a.HeartbeatSeconds)
-	lookups[Reads] += renewals * (a.topics(brokers)*(RouteRenewed.Takes.Read-routedGroups) + brokers)
-	lookups[Reads] += instances * (a.topicsTouched(brokers) + a.InitsPerDay*days*a.topics(brokers)) * a.routeRead()
+	lookups[Reads] += a.followed(instances, brokers) + instances*a.InitsPerDay*days*a.topics(brokers)*a.routeRead()
 	// Who uses a topic that changed gets it once.
 	users := brokers * a.TopicsPerClient / max(1, a.topics(brokers))
 	lookups[DataOut] += a.topicsTouched(brokers) * users * a.RouteBytes
@@ -158,12 +152,40 @@ func (a Assumptions) OverHTTPS(brokers float64) Month {
 	}}
 }
 
+// OverTheTable is a fleet whose brokers and clients all know some bin/namesrv,
+// as many as shims otherwise, which work on the table themselves. There is no
+// stack but the table.
+func (a Assumptions) OverTheTable(brokers float64) Month {
+	var beats, lookups, sweeps Usage
+	_, churn := a.changes(brokers)
+	churn.add((a.Shims-1)*(a.restarts(brokers)+a.topicChanges(brokers)), NewSession)
+	churn[Events], churn[Logs] = 0, 0
+
+	beats.add(a.Shims*brokers*seconds/a.HeartbeatSeconds, UnchangedBody)
+	lookups[Reads] = a.followed(a.Shims, brokers)
+	// A pass every 5 s reads the revision, and a group when its lease would have
+	// ended if no heartbeat had come.
+	sweeps[Reads] = a.Shims * (seconds/scanSeconds*SweepWarm.Takes.Read + brokers*seconds/(leaseSeconds-a.HeartbeatSeconds/2))
+	return Month{brokers, []Part{a.stored(brokers), {"heartbeats", beats}, {"lookups", lookups}, {"changes", churn}, {"sweeps", sweeps}}}
+}
+
+// followed is the read units of instances that know all routes. Each follows
+// the revision, and reads a topic again when the first lease in it that it knows
+// has passed; of its groups, those that it has not read again for another topic.
+func (a Assumptions) followed(instances, brokers float64) float64 {
+	renewals := seconds / (leaseSeconds - a.HeartbeatSeconds)
+	return instances * (seconds/followSeconds*RouteUnchanged.Takes.Read +
+		renewals*(a.topics(brokers)*(RouteRenewed.Takes.Read-routedGroups)+brokers) +
+		a.topicsTouched(brokers)*a.routeRead())
+}
+
 const (
 	batch         = 1000 // beats or routes in one call
 	leaseBytes    = 25   // of a gateway's list of leases, gzipped
 	followSeconds = 2    // how old a revision may be that an instance knows
 	leaseSeconds  = 120
 
+	scanSeconds      = 5  // between two scans of bin/namesrv
 	inventoryMinutes = 30 // how long the sweeper goes without reading all groups
 	sweepStays       = 65 // seconds, where a deadline is always near
 )

@@ -20,6 +20,8 @@ func Print(w io.Writer, a Assumptions) error {
 	p.line("Two t4g.small running Java's NameServer cost $%.2f, whatever they do. The shims run beside the brokers and are not in the bill.", Java())
 	p.months("What a month costs directly over HTTPS", a.each(Assumptions.OverHTTPS))
 	p.line("Brokers that heartbeat and clients that look up by themselves pay for every call. This is for a few of them; a fleet stands behind shims.")
+	p.months("What a month costs over the table alone, with "+number(a.Shims)+" bin/namesrv", a.each(Assumptions.OverTheTable))
+	p.line("`bin/namesrv --store dynamodb:TABLE` writes once a heartbeat of each broker. Its machines are not in the bill, nor what leaves AWS if they are not there.")
 	p.options(a)
 	p.assumptions(a)
 	p.prices()
