@@ -3,9 +3,11 @@ package cost_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 
 	"signpost/infra/cost"
@@ -175,5 +177,28 @@ func TestRecord(t *testing.T) {
 	}
 	if !bytes.Equal(recorded, out.Bytes()) {
 		t.Errorf("%s is not what is printed: go test ./infra/cost -update", path)
+	}
+}
+
+// TestReadme keeps the sums that the README tells.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := cost.Defaults()
+	for what, month := range map[string]func(float64) cost.Month{"shims": a.BehindShims, "HTTPS": a.OverHTTPS, "the table": a.OverTheTable} {
+		var sums []string
+		for _, brokers := range []float64{100, 1_000, 10_000} {
+			sums = append(sums, fmt.Sprintf("%.2f", month(brokers).Usage().Dollars(false)))
+		}
+		if row := strings.Join(sums, " | ") + " |"; !bytes.Contains(readme, []byte(row)) {
+			t.Errorf("over %s a month costs %s", what, row)
+		}
+	}
+	for _, sum := range []float64{a.Idle().Usage().Dollars(false), cost.Java()} {
+		if !bytes.Contains(readme, fmt.Appendf(nil, "| %.2f |", sum)) {
+			t.Errorf("nothing costs %.2f", sum)
+		}
 	}
 }
