@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type faulty struct {
 	core.Store
 	mu    sync.Mutex
 	calls map[string]int
+	total int
 	hooks map[string][]hook
 	dead  bool
 	yield bool // before and after each call
@@ -36,20 +38,31 @@ func newFaulty(s core.Store) *faulty {
 	return &faulty{Store: s, calls: map[string]int{}, hooks: map[string][]hook{}}
 }
 
+// anyCall stands for all names together.
+const anyCall = ""
+
+// made returns how many calls of that name there were.
+func (f *faulty) made(name string) int {
+	if name == anyCall {
+		return f.total
+	}
+	return f.calls[name]
+}
+
 // before has do run before the n-th call of that name from now on, counted from 1.
 func (f *faulty) before(name string, n int, do func()) {
-	f.hooks[name] = append(f.hooks[name], hook{n: f.calls[name] + n, do: do})
+	f.hooks[name] = append(f.hooks[name], hook{n: f.made(name) + n, do: do})
 }
 
 // after has do run after the n-th call of that name from now on.
 func (f *faulty) after(name string, n int, do func()) {
-	f.hooks[name] = append(f.hooks[name], hook{n: f.calls[name] + n, do: do, after: true})
+	f.hooks[name] = append(f.hooks[name], hook{n: f.made(name) + n, do: do, after: true})
 }
 
 // die lets the process end at the n-th call of that name from now on: every
 // call from then on fails.
 func (f *faulty) die(name string, n int, after bool) {
-	f.hooks[name] = append(f.hooks[name], hook{n: f.calls[name] + n, die: true, after: after})
+	f.hooks[name] = append(f.hooks[name], hook{n: f.made(name) + n, die: true, after: after})
 }
 
 // enter is called before each call. Its errors fail the call before it is made,
@@ -57,16 +70,17 @@ func (f *faulty) die(name string, n int, after bool) {
 func (f *faulty) enter(name string, writes bool) (before, after error, leave func()) {
 	f.mu.Lock()
 	f.calls[name]++
-	n := f.calls[name]
+	f.total++
 	var todo, later []func()
 	leave = func() {
 		for _, do := range later {
 			do()
 		}
 	}
-	for _, h := range f.hooks[name] {
+	hooks := slices.DeleteFunc(slices.Clone(f.hooks[name]), func(h hook) bool { return h.n != f.made(name) })
+	hooks = append(hooks, slices.DeleteFunc(slices.Clone(f.hooks[anyCall]), func(h hook) bool { return h.n != f.made(anyCall) })...)
+	for _, h := range hooks {
 		switch {
-		case h.n != n:
 		case h.die:
 			if f.dead = true; h.after {
 				f.mu.Unlock()
@@ -118,6 +132,23 @@ func (f *faulty) Group(ctx context.Context, name string) (core.Group, error) {
 
 func (f *faulty) Groups(ctx context.Context, names []string) ([]core.Group, error) {
 	return call(f, "Groups", false, func() ([]core.Group, error) { return f.Store.Groups(ctx, names) })
+}
+
+func (f *faulty) Head(ctx context.Context, since core.Revision, fresh bool) (core.Head, error) {
+	return call(f, "Head", false, func() (core.Head, error) { return f.Store.Head(ctx, since, fresh) })
+}
+
+func (f *faulty) Sessions(ctx context.Context) (core.Sessions, error) {
+	return call(f, "Sessions", false, func() (core.Sessions, error) { return f.Store.Sessions(ctx) })
+}
+
+func (f *faulty) BeatSession(ctx context.Context, id, owner string, now time.Time) error {
+	_, err := call(f, "BeatSession", true, func() (int, error) { return 0, f.Store.BeatSession(ctx, id, owner, now) })
+	return err
+}
+
+func (f *faulty) TopicSet(ctx context.Context, broker string) ([]core.TopicFlag, error) {
+	return call(f, "TopicSet", false, func() ([]core.TopicFlag, error) { return f.Store.TopicSet(ctx, broker) })
 }
 
 func (f *faulty) Rows(ctx context.Context, topic string) ([]core.Row, error) {

@@ -90,13 +90,12 @@ func (s Sessions) Guarded(now time.Time) bool {
 }
 
 // held counts the replicas that are there by the guard alone, and returns the
-// event for each time of silence that it bridges. sessions are those of the
-// pass without their guard.
-func (inv *inventory) held(p pass, sessions Sessions) (replicas int, events []Event) {
+// event for each time of silence that it bridges.
+func (inv *inventory) held(p pass) (replicas int, events []Event) {
 	silences := map[int64]Event{}
 	for _, g := range inv.groups {
 		for _, x := range g.Replicas {
-			if x.Alive(sessions, p.now) || !x.Alive(p.sessions, p.now) {
+			if x.Alive(p.own, p.now) || !x.Alive(p.sessions, p.now) {
 				continue
 			}
 			replicas++
@@ -104,7 +103,7 @@ func (inv *inventory) held(p pass, sessions Sessions) (replicas int, events []Ev
 				if p.now.After(l.deadline(x.Timeout, p.sessions, p.now)) {
 					continue
 				}
-				since, known := sessions.silence(l.deadline(x.Timeout, sessions, p.now))
+				since, known := p.own.silence(l.deadline(x.Timeout, p.own, p.now))
 				silences[since.UnixNano()] = Event{Kind: MassExpiryHeld, At: since, Count: known}
 			}
 		}

@@ -38,6 +38,7 @@ type pass struct {
 	now      time.Time
 	until    time.Time // what may expire by then is to be known for certain
 	sessions Sessions  // by which to judge
+	own      Sessions  // the same without a guard
 }
 
 // lapsed says whether one of the group's replicas is to be evicted.
@@ -54,18 +55,18 @@ func (p pass) overdue(g Group) bool {
 }
 
 // doubtful says whether a kept group has to be read again: something is to be
-// done about it, or will be before the pass's end unless it was renewed. What
-// a session keeps that is alive needs no reading: sessions are read each time.
+// done about it, or the time of one of its replicas is over, or will be by the
+// pass's until, unless it was renewed. What a session keeps that is alive needs
+// no reading: sessions are read each time.
 func (p pass) doubtful(g Group) bool {
-	return p.lapsed(g) || g.Writer.ID != "" || waits(g) || p.overdue(g) ||
-		slices.ContainsFunc(g.Replicas, func(x Replica) bool {
-			return !x.Deadline(p.sessions, p.now).After(p.until) && !p.vouched(x)
-		})
+	return g.Writer.ID != "" || waits(g) || p.overdue(g) || slices.ContainsFunc(g.Replicas, func(x Replica) bool {
+		return !x.Deadline(p.own, p.now).After(p.until) && !p.vouched(x)
+	})
 }
 
 func (p pass) vouched(x Replica) bool {
 	return slices.ContainsFunc(x.Leases, func(l Lease) bool {
-		s, ok := p.sessions.Find(l.Session)
+		s, ok := p.own.Find(l.Session)
 		return ok && s.Alive(p.now)
 	})
 }

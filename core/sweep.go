@@ -113,13 +113,13 @@ func (r *Registry) sweep(ctx context.Context, now, until time.Time) (swept Swept
 	if err != nil {
 		return Swept{}, fmt.Errorf("read revision: %w", err)
 	}
-	p := pass{now: now, until: until, sessions: r.guarded(head.Sessions)}
+	p := pass{now: now, until: until, sessions: r.guarded(head.Sessions), own: head.Sessions}
 	var all bool
 	if all, swept.Dropped, err = inv.follow(ctx, r.store, head, p); err != nil {
 		return swept, err
 	}
 	var held []Event
-	swept.Held, held = inv.held(p, head.Sessions)
+	swept.Held, held = inv.held(p)
 	inv.told = r.tellHeld(ctx, held, inv.told)
 
 	errs := []error{r.closeSessions(ctx, head, p, all)}
