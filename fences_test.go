@@ -42,19 +42,21 @@ func packages(t *testing.T) map[string]pkg {
 // mayImport is, for each package, which others of the module it may import.
 // What is not listed may import anything: the programs that wire the rest.
 var mayImport = map[string][]string{
-	"core":                {},
-	"internal/remoting":   {},
-	"internal/kvfile":     {},
-	"internal/pkcs8":      {},
-	"internal/config":     {},
-	"internal/wire":       {"core"},
-	"internal/memory":     {"core"},
-	"internal/dynamo":     {"core"},
-	"internal/tlsport":    {"internal/remoting", "internal/pkcs8"},
-	"internal/product":    {"core", "internal/wire", "internal/remoting"},
-	"internal/nameserver": {"core", "internal/wire", "internal/remoting"},
-	"internal/httpapi":    {"core", "internal/wire", "internal/remoting"},
-	"core/storetest":      {"core"},
+	"core":                 {},
+	"internal/remoting":    {},
+	"internal/kvfile":      {},
+	"internal/pkcs8":       {},
+	"internal/config":      {},
+	"internal/wire":        {"core"},
+	"internal/memory":      {"core"},
+	"internal/dynamo":      {"core"},
+	"internal/eventbridge": {"core"},
+	"internal/tlsport":     {"internal/remoting", "internal/pkcs8"},
+	"internal/product":     {"core", "internal/wire", "internal/remoting"},
+	"internal/nameserver":  {"core", "internal/wire", "internal/remoting"},
+	"internal/httpapi":     {"core", "internal/wire", "internal/remoting"},
+	"internal/function":    {"core", "internal/dynamo", "internal/eventbridge", "internal/httpapi"},
+	"core/storetest":       {"core"},
 }
 
 // coreNever is what the route model must not know.

@@ -103,9 +103,11 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer, err err
 			h.Set("ETag", `W/"`+a.etag+`"`)
 		}
 	}
-	if a.body != nil {
-		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	if a.body == nil {
+		w.WriteHeader(status)
+		return // an adapter may take an empty write for a body, and name its type
 	}
+	h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(status)
 	w.Write(a.body) // who has gone does not read it
 }

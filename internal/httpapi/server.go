@@ -184,19 +184,20 @@ func recovered(err *error) {
 // note logs what operators want to know: what they did themselves, who was
 // refused, and the server's own faults. A heartbeat leaves no line.
 func (s *Server) note(req *request, c call, a answer, err error) {
+	ctx := req.Context()
 	if err == nil {
 		if c.class() == "admin" {
-			s.o.Log.Info("administration", "call", c.String(), "query", req.URL.RawQuery, "caller", req.caller.ID)
+			s.o.Log.InfoContext(ctx, "administration", "call", c.String(), "query", req.URL.RawQuery, "caller", req.caller.ID)
 		}
 		return
 	}
 	switch k, _ := kindOf(err); {
-	case k.status >= 500 && req.Context().Err() == nil:
-		s.o.Log.Error("call failed", "call", c.String(), "caller", req.caller.ID, "error", err)
+	case k.status >= 500 && ctx.Err() == nil:
+		s.o.Log.ErrorContext(ctx, "call failed", "call", c.String(), "caller", req.caller.ID, "error", err)
 	case k.status == http.StatusForbidden:
-		s.o.Log.Warn("call refused", "call", c.String(), "caller", req.caller.ID, "error", err)
+		s.o.Log.WarnContext(ctx, "call refused", "call", c.String(), "caller", req.caller.ID, "error", err)
 	case c.path == pathBroker && k.status != http.StatusServiceUnavailable:
-		s.o.Log.Warn("registration refused", "caller", req.caller.ID, "error", err)
+		s.o.Log.WarnContext(ctx, "registration refused", "caller", req.caller.ID, "error", err)
 	}
 }
 
