@@ -29,8 +29,8 @@ type modelGroup struct {
 
 type modelBroker struct {
 	broker
-	last time.Time // heard of
-	body string    // the last one that was taken in; "" if the next one is new whatever it says
+	last map[string]time.Time // heard of, by each front; Java has one
+	body string               // the last one that was taken in; "" if the next one is new whatever it says
 }
 
 type modelRow struct {
@@ -42,11 +42,31 @@ func newModel() *model {
 	return &model{groups: map[string]*modelGroup{}, rows: map[string]map[string]modelRow{}, order: map[string]string{}}
 }
 
-func (b *modelBroker) deadline() time.Time {
+func (b *modelBroker) until(front string) time.Time {
 	if b.Timeout > 0 {
-		return b.last.Add(b.Timeout)
+		return b.last[front].Add(b.Timeout)
 	}
-	return b.last.Add(120 * time.Second)
+	return b.last[front].Add(120 * time.Second)
+}
+
+func (b *modelBroker) deadline() (last time.Time) {
+	for front := range b.last {
+		if d := b.until(front); d.After(last) {
+			last = d
+		}
+	}
+	return last
+}
+
+// holding is by which fronts the broker is alive.
+func (b *modelBroker) holding(now time.Time) map[string]time.Time {
+	return maps.Collect(func(yield func(string, time.Time) bool) {
+		for front, last := range b.last {
+			if !now.After(b.until(front)) && !yield(front, last) {
+				return
+			}
+		}
+	})
 }
 
 // expire is Java's scan, at every moment instead of every 5 s.
@@ -131,7 +151,8 @@ func (m *model) register(now time.Time, b broker) (masterAddr string, err error)
 	before, known := g.brokers[b.ID], g.at(b.Addr)
 	body := fmt.Sprint(b.registration().Digest, m.rules.DeleteTopicsOnRegistration)
 	if before != nil && before.Addr == b.Addr && before.body == body && g.cluster == b.Cluster {
-		before.last = now // Java compares DataVersions only
+		before.last = before.holding(now)
+		before.last[b.Front] = now // Java compares DataVersions only
 		return g.master(b.ID), nil
 	}
 	switch {
@@ -140,7 +161,7 @@ func (m *model) register(now time.Time, b broker) (masterAddr string, err error)
 			m.remove(b.Broker, known.ID)
 		}
 		return "", nil
-	case before == nil && len(b.Topics) == 1: // Java keeps the half of it
+	case before == nil && len(b.Topics) == 1 && !b.Whole: // Java keeps the half of it
 		return "", core.ErrRefused
 	}
 	if known != nil {
@@ -153,7 +174,12 @@ func (m *model) register(now time.Time, b broker) (masterAddr string, err error)
 	}
 	changed := before == nil || known == nil || known.DataVersion != b.DataVersion
 	m.groups[b.Broker], g.cluster = g, b.Cluster
-	g.brokers[b.ID] = &modelBroker{broker: b, last: now, body: body}
+	last := map[string]time.Time{}
+	if known != nil {
+		last = known.holding(now)
+	}
+	last[b.Front] = now
+	g.brokers[b.ID] = &modelBroker{broker: b, last: last, body: body}
 
 	if b.ID == 0 || b.ActingMaster != core.ActingMasterUnknown && g.lowest().ID == b.ID {
 		m.contribute(b)
@@ -176,7 +202,7 @@ func (m *model) names(b broker) bool {
 }
 
 func (m *model) contribute(b broker) {
-	if m.rules.DeleteTopicsOnRegistration && len(b.Mappings) == 0 {
+	if b.Whole || m.rules.DeleteTopicsOnRegistration && len(b.Mappings) == 0 {
 		for topic := range m.rows {
 			if !slices.ContainsFunc(b.Topics, func(t core.Topic) bool { return t.Name == topic }) {
 				m.removeRow(topic, b.Broker)
@@ -211,11 +237,24 @@ func (m *model) unregister(now time.Time, b broker) {
 	}
 }
 
+// drop ends what one front heard.
+func (m *model) drop(now time.Time, b broker) {
+	m.expire(now)
+	if g := m.groups[b.Broker]; g != nil && g.cluster == b.Cluster {
+		if known := g.at(b.Addr); known != nil {
+			delete(known.last, b.Front)
+			m.expire(now)
+		}
+	}
+}
+
 func (m *model) beat(now time.Time, b broker) {
 	m.expire(now)
 	if g := m.groups[b.Broker]; g != nil && g.cluster == b.Cluster {
 		if known := g.brokers[b.ID]; known != nil && known.Addr == b.Addr {
-			known.last = now
+			if known.last = known.holding(now); !known.last[b.Front].IsZero() {
+				known.last[b.Front] = now
+			}
 		}
 	}
 }

@@ -81,6 +81,8 @@ func (s *sequence) fresh(t *rapid.T) {
 
 // body gives the broker something to say.
 func (s *sequence) body(t *rapid.T, b broker) broker {
+	b.Front = rapid.SampledFrom([]string{"tcp", "tcp", "https"}).Draw(t, "front")
+	b.Whole = rapid.IntRange(0, 3).Draw(t, "whole") == 0
 	b.Zone = rapid.SampledFrom([]string{"", "", "z"}).Draw(t, "zone")
 	b.Timeout = rapid.SampledFrom([]time.Duration{0, 0, 10 * time.Second}).Draw(t, "timeout")
 	b.ActingMaster = rapid.SampledFrom([]core.ActingMaster{core.ActingMasterUnknown, core.ActingMasterOff, core.ActingMasterOn}).Draw(t, "acting")
@@ -129,10 +131,11 @@ func (s *sequence) leaves(t *rapid.T) {
 	w := s.one(t)
 	if rapid.Bool().Draw(t, "connection") {
 		w.drop(b)
+		s.model.drop(s.now, b)
 	} else {
 		w.unregister(b)
+		s.model.unregister(s.now, b)
 	}
-	s.model.unregister(s.now, b)
 }
 
 func (s *sequence) beats(t *rapid.T) {
