@@ -15,7 +15,7 @@ import (
 const (
 	attemptTimeout = time.Second
 	maxBackoff     = 200 * time.Millisecond
-	maxAttempts    = 3
+	maxAttempts    = 2
 )
 
 // NewClient returns a client whose calls end soon. It makes no call.

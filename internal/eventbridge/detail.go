@@ -1,6 +1,7 @@
 package eventbridge
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -44,8 +45,12 @@ type detail struct {
 // timeForm is RFC 3339 with the milliseconds that a store keeps.
 const timeForm = "2006-01-02T15:04:05.000Z07:00"
 
-// encode returns an event's Detail. An error says that the kind is not known
-// here, which is a fault of this program.
+// maxDetail leaves room for what else counts in an entry. An entry beyond what
+// PutEvents takes would never be accepted, nor would what waits behind it.
+const maxDetail = maxBytes - 1<<10
+
+// encode returns an event's Detail, with fewer names if they are too long. An
+// error says that the kind is not known here, which is a fault of this program.
 func encode(e core.Event) ([]byte, error) {
 	d := detail{
 		Version: detailVersion, ID: id(e), At: e.At.UTC().Format(timeForm),
@@ -67,17 +72,31 @@ func encode(e core.Event) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("encode event %s: its kind is not known", e.Kind)
 	}
-	return json.Marshal(d)
+	b, err := marshal(d)
+	for err == nil && len(b) > maxDetail && len(d.Topics) > 0 {
+		d.Topics = d.Topics[:len(d.Topics)/2]
+		b, err = marshal(d)
+	}
+	return b, err
 }
 
-// id names an event: one revision may tell several things of several replicas.
-// An event that raised none is named by its moment.
-func id(e core.Event) string {
-	name := strconv.FormatUint(uint64(e.Revision), 10)
-	if e.Revision == 0 {
-		name = strconv.FormatInt(e.At.UnixMilli(), 10) + "ms"
+// marshal is json.Marshal without the escapes for HTML, which make names six
+// times as long.
+func marshal(d detail) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(d); err != nil {
+		return nil, err
 	}
-	name += "/" + string(e.Kind)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// id names an event. One revision may tell several things of several replicas,
+// and the same thing twice: a writer that died before it raised one has left
+// its event for the next writer's. So its moment is in the name, too.
+func id(e core.Event) string {
+	name := fmt.Sprintf("%d/%d/%s", e.Revision, e.At.UnixMilli(), e.Kind)
 	if e.Broker != "" {
 		name += "/" + e.Broker + "/" + strconv.FormatInt(e.ID, 10)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -22,6 +24,14 @@ const (
 	timeBytes  = 14 // what an entry's Time counts for
 )
 
+// rest is for how long no call is made after one that failed. Events wait in
+// their outboxes anyway, and a sweep of a thousand groups cannot wait a
+// thousand times for a bus that is silent.
+const rest = 5 * time.Second
+
+// errResting is the error of what comes meanwhile.
+var errResting = errors.New("not asked again yet after a failure")
+
 // Client is the one call of EventBridge that is made here.
 type Client interface {
 	PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, optFns ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
@@ -31,12 +41,14 @@ type Client interface {
 type Sink struct {
 	client Client
 	bus    string
+	now    func() time.Time
+	failed atomic.Pointer[time.Time] // when a call failed last
 }
 
 var _ core.Sink = (*Sink)(nil)
 
 // New returns a Sink for the bus of that name or ARN. It makes no call.
-func New(client Client, bus string) *Sink { return &Sink{client: client, bus: bus} }
+func New(client Client, bus string) *Sink { return &Sink{client: client, bus: bus, now: time.Now} }
 
 // Publish puts the events on the bus, oldest first, and returns how many of
 // them, from the first on, the bus has accepted. What was accepted behind one
@@ -50,17 +62,29 @@ func (s *Sink) Publish(ctx context.Context, events []core.Event) (accepted int, 
 	}
 	for accepted < len(entries) {
 		batch := head(entries[accepted:])
-		out, err := s.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: batch})
-		if err != nil {
-			return accepted, fmt.Errorf("put events on %s: %w", s.bus, err)
-		}
-		n, err := taken(batch, out)
+		n, err := s.put(ctx, batch)
 		accepted += n
 		if err != nil {
 			return accepted, fmt.Errorf("put events on %s: %w", s.bus, err)
 		}
 	}
 	return accepted, nil
+}
+
+// put makes one call and returns how many entries, from the first on, it took.
+func (s *Sink) put(ctx context.Context, batch []types.PutEventsRequestEntry) (int, error) {
+	if failed := s.failed.Load(); failed != nil && s.now().Sub(*failed) < rest {
+		return 0, errResting
+	}
+	out, err := s.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: batch})
+	if err == nil {
+		return taken(batch, out)
+	}
+	if ctx.Err() == nil { // it is the bus that ended it
+		now := s.now()
+		s.failed.Store(&now)
+	}
+	return 0, err
 }
 
 func (s *Sink) entry(e core.Event) (types.PutEventsRequestEntry, error) {
