@@ -23,6 +23,7 @@ const (
 
 	headerRevision = "Signpost-Revision"
 	headerValidFor = "Signpost-Valid-For" // milliseconds
+	headerGuarded  = "Signpost-Guarded"   // whether brokers may be there by the mass-expiry guard alone
 
 	typeJSON    = "application/json"
 	typeGzip    = "application/vnd.signpost.v1+gzip" // of requests only
@@ -70,6 +71,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer, err err
 	}
 	h.Set(headerRevision, strconv.FormatUint(uint64(a.revision), 10))
 	h.Set(headerValidFor, strconv.FormatInt(a.validFor.Milliseconds(), 10))
+	h.Set(headerGuarded, strconv.FormatBool(s.guarded.Load()))
 	status := http.StatusOK
 	switch {
 	case err != nil:

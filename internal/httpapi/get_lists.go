@@ -31,7 +31,7 @@ func (s *Server) liveHead(ctx context.Context) (live, error) {
 	if err != nil {
 		return live{}, fmt.Errorf("read revision: %w", err)
 	}
-	s.learn(head.Revision)
+	s.saw(head)
 	return live{sessions: head.Sessions, revision: head.Revision, now: s.o.Now()}, nil
 }
 

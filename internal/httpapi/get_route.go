@@ -63,7 +63,7 @@ func (s *Server) readRevision(ctx context.Context, known core.Revision, fresh bo
 	if err != nil {
 		return 0, fmt.Errorf("read revision: %w", err)
 	}
-	s.learn(head.Revision)
+	s.saw(head)
 	return head.Revision, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"signpost/core"
@@ -14,6 +15,10 @@ import (
 // a group, whose retry topic is a little longer; a key of the store has room
 // for 1,024.
 const maxName = 512
+
+// signaturePrefix begins the parameters of a presigned request (AWS Signature
+// Version 4), which are for whoever verifies it.
+const signaturePrefix = "X-Amz-"
 
 // params are a call's query parameters, each at most once.
 type params map[string]string
@@ -27,6 +32,8 @@ func parseParams(query string, names []string) (params, error) {
 	p := params{}
 	for name, all := range values {
 		switch {
+		case strings.HasPrefix(name, signaturePrefix):
+			continue
 		case !slices.Contains(names, name):
 			return nil, &core.FieldError{Field: clip(name), Reason: "is no parameter of this call"}
 		case len(all) > 1:

@@ -63,6 +63,7 @@ func (s *Server) beatSession(ctx context.Context, req *request) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
+	s.saw(head)
 	reply := sessionHead{Revision: uint64(head.Revision), Complete: head.Complete, Changes: []change{}, Sessions: []sessionLeft{}}
 	if head.Complete {
 		for _, c := range head.Changes {

@@ -89,7 +89,9 @@ type Server struct {
 	mux   *http.ServeMux
 	allow map[string]string // path -> the methods of its calls
 	turns chan struct{}     // one for each registration being worked on
-	known atomic.Uint64     // the newest revision seen
+
+	known   atomic.Uint64 // the newest revision seen
+	guarded atomic.Bool   // what the newest sessions seen say of the mass-expiry guard
 }
 
 // New returns a Server; it does no I/O.
@@ -199,6 +201,12 @@ func (s *Server) note(req *request, c call, a answer, err error) {
 	case c.path == pathBroker && k.status != http.StatusServiceUnavailable:
 		s.o.Log.WarnContext(ctx, "registration refused", "caller", req.caller.ID, "error", err)
 	}
+}
+
+// saw remembers what a head tells about all answers.
+func (s *Server) saw(head core.Head) {
+	s.learn(head.Revision)
+	s.guarded.Store(head.Sessions.Guarded(s.o.Now()))
 }
 
 // learn remembers the newest revision seen and returns it.

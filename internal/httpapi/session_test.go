@@ -1,11 +1,14 @@
 package httpapi_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"testing"
 	"time"
 
 	"signpost/core"
+	"signpost/internal/httpapi"
+	"signpost/internal/memory"
 )
 
 const openS1 = "PUT /v1/register/session?id=s1&open=true&gateway=gw1"
@@ -148,4 +151,37 @@ func TestSessionParameters(t *testing.T) {
 	} {
 		a.do("PUT /v1/register/session?"+query, nil).problem(400, "invalid-field", field)
 	}
+}
+
+// TestGuardIsTold: in every answer, errors too, while it holds brokers.
+func TestGuardIsTold(t *testing.T) {
+	a := newAPI(t, func(o *httpapi.Options) {
+		guarded := core.New(memory.New(), core.Options{NewID: rand.Text, Guard: 5 * time.Minute})
+		o.Read, o.Write = guarded, guarded
+	})
+	guarded := func(call, want string) {
+		t.Helper()
+		if got := a.do(call, nil).header.Get("Signpost-Guarded"); got != want {
+			t.Errorf("%v, %s: guarded is %q", a.now().Sub(epoch), call, got)
+		}
+	}
+	a.do(openS1, nil).is(200)
+	a.do("PUT /v1/register/session?id=s2&open=true&gateway=gw2", nil).is(200)
+	a.register(broker("a", 0, "orders").but("session", "s1")).is(200)
+	guarded("GET /v1/read/route?topic=orders", "false")
+	a.step(core.DefaultTimeout + time.Second)
+	a.do("GET /v1/read/route?topic=orders", nil).is(200)
+	guarded("GET /v1/read/route?topic=orders", "true")
+	guarded("GET /v1/read/route?topic=none", "true")
+	guarded("GET /v1/read/clusters", "true")
+	guarded("DELETE /v1/admin/kv?namespace=n&key=k", "true")
+	a.step(5 * time.Minute)
+	guarded("GET /v1/read/route?topic=orders", "false")
+	guarded("GET /v1/read/clusters", "false")
+}
+
+func TestPresignedCalls(t *testing.T) {
+	a := newAPI(t)
+	a.do("GET /v1/read/clusters?X-Amz-Signature=00&X-Amz-Date=20300102T030405Z&X-Amz-Security-Token=%00", nil).is(200)
+	a.do("GET /v1/read/clusters?X-Amzn-Signature=00", nil).problem(400, "invalid-field", "\"X-Amzn-Signature\"")
 }
