@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"signpost/e2e/functions/stack"
 	"signpost/e2e/gateway"
@@ -237,5 +236,4 @@ func TestTooManyAtOnce(t *testing.T) {
 		t.Errorf("the first call: %d", status)
 	}
 	s.eventually("it answers again", func() bool { return s.found("a", 0) })
-	_ = time.Second
 }

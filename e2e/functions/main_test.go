@@ -196,13 +196,16 @@ func (s *scene) tick() {
 	}
 }
 
-// eventually waits for what happens by itself.
+// eventually waits for what happens by itself, looking less and less often.
 func (s *scene) eventually(what string, holds func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	start := time.Now()
+	for !holds() {
+		waited := time.Since(start)
+		if waited > time.Minute {
 			s.t.Fatalf("within a minute it did not happen that %s", what)
 		}
+		time.Sleep(min(max(time.Millisecond, waited/20), 200*time.Millisecond))
 	}
 }
 
