@@ -8,16 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"signpost/core"
 	"signpost/internal/config"
-	"signpost/internal/kvfile"
-	"signpost/internal/memory"
 	"signpost/internal/nameserver"
 	"signpost/internal/product"
 	"signpost/internal/tlsport"
@@ -25,8 +21,9 @@ import (
 
 const (
 	// handlerTime is longer than any broker or client waits (24 s for a 5.x
-	// registration).
-	handlerTime = 30 * time.Second
+	// registration), and shorter than the 30 s for which the token of a group's
+	// writer stands.
+	handlerTime = 25 * time.Second
 	// notifyTime is Java's for request code 905 (RouteInfoManager.notifyMinBrokerIdChanged).
 	notifyTime = 300 * time.Millisecond
 )
@@ -35,8 +32,7 @@ const (
 type app struct {
 	live     *config.Live
 	log      *slog.Logger
-	store    *memory.Store
-	kv       *kvFile
+	storage  storage
 	registry *core.Registry
 	server   *nameserver.Server
 	port     *tlsport.Port
@@ -59,11 +55,11 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 			a.close(ctx)
 		}
 	}()
-	if err = a.openStore(cfg); err != nil {
+	if err = a.openStorage(ctx, cfg); err != nil {
 		return a, err
 	}
 	a.metrics = newMetrics(a)
-	a.registry = core.New(a.store, core.Options{
+	a.registry = core.New(a.storage, core.Options{
 		Sink:  eventLog{log: log, events: a.metrics.event},
 		Rules: rules(cfg),
 		NewID: rand.Text,
@@ -77,9 +73,9 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 		Config:   liveConfig{a},
 		Switches: a.switches,
 		Limits:   limits(cfg),
-		Log:      log, Observer: a.metrics, Now: time.Now,
+		Log:      log, Observer: a.metrics, Now: a.storage.now, Front: a.storage.front,
 		Secure: func(c net.Conn) (net.Conn, error) { return a.port.Accept(c) },
-		Local:  true,
+		Local:  a.storage.disk != nil,
 	}
 	if cfg.Product.ClusterTest {
 		a.product = product.New(product.Options{
@@ -99,46 +95,6 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 	return a, nil
 }
 
-// openStore takes over the KV file and opens the store beside it.
-func (a *app) openStore(cfg *config.Config) error {
-	path := cfg.Storage.KVConfigPath
-	table, err := kvfile.Load(path)
-	if err != nil {
-		return fmt.Errorf("kvConfigPath: %w", err)
-	}
-	logKV(a.log, table)
-	a.kv = &kvFile{path: path}
-	a.kv.table.Store(&table)
-	kv := memory.WithKV(a.kv, table)
-	if cfg.Storage.Store.Path == "" {
-		a.log.Warn("nothing is kept on disk: after a restart brokers have to register again")
-		a.store = memory.New(kv)
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(cfg.Storage.Store.Path), 0o755); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	if a.store, err = memory.Open(cfg.Storage.Store.Path, a.started, kv); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
-}
-
-// kvFile is Java's kvConfig.json. The table saved last is kept for the log.
-type kvFile struct {
-	path  string
-	table atomic.Pointer[map[string]map[string]string]
-}
-
-// Save replaces the file.
-func (f *kvFile) Save(table map[string]map[string]string) error {
-	if err := kvfile.Save(f.path, table); err != nil {
-		return err
-	}
-	f.table.Store(&table)
-	return nil
-}
-
 // serve works until ctx ends or a part of it fails, and then stops in order:
 // no new connections, what is in flight is answered, the state is saved.
 func (a *app) serve(ctx context.Context) error {
@@ -156,7 +112,7 @@ func (a *app) serve(ctx context.Context) error {
 	})
 	var web *http.Server
 	if a.httpLn != nil {
-		web = &http.Server{Handler: a.webHandler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+		web = a.webServer()
 		served.Go(func() {
 			if err := web.Serve(a.httpLn); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("httpAddr: %w", err)
@@ -164,7 +120,9 @@ func (a *app) serve(ctx context.Context) error {
 		})
 	}
 	background(a.sweep)
-	background(a.logKVPeriodically)
+	if a.storage.kv != nil {
+		background(a.logKVPeriodically)
+	}
 	background(a.port.Run)
 	background(trimMemory)
 	a.ready.Store(true)
@@ -173,6 +131,9 @@ func (a *app) serve(ctx context.Context) error {
 		where = append(where, "httpAddr", a.httpLn.Addr().String())
 	}
 	a.log.Info("the NameServer serves", where...)
+	if err := forgetCode(); err != nil {
+		a.log.Debug("the memory of the start is kept", "error", err)
+	}
 
 	var err error
 	select {
@@ -190,8 +151,8 @@ func (a *app) serve(ctx context.Context) error {
 	defer stop()
 	a.listener.Close()
 	a.server.Shutdown(drain, goAway)
-	if web != nil {
-		web.Close()
+	if web != nil { // it has answered until here, of health too
+		a.stopWeb(ctx, web, cfg.Shutdown.Drain)
 	}
 	cancel()
 	wg.Wait()
@@ -208,15 +169,7 @@ func (a *app) close(ctx context.Context) error {
 	if a.product != nil {
 		a.product.Close()
 	}
-	if a.store == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, handlerTime)
-	defer cancel()
-	if err := a.store.Close(ctx); err != nil {
-		return fmt.Errorf("save the state: %w", err)
-	}
-	return nil
+	return a.storage.close(ctx)
 }
 
 // sweep announces what expired. No answer waits for it.
@@ -230,7 +183,10 @@ func (a *app) sweep(ctx context.Context) {
 		case <-ticker.C:
 		}
 		pass, cancel := context.WithTimeout(ctx, handlerTime)
-		_, err := a.registry.Sweep(pass, time.Now())
+		err := a.storage.maySweep()
+		if err == nil {
+			_, err = a.registry.Sweep(pass, a.storage.now())
+		}
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			a.log.Error("sweep incomplete", "error", err)
@@ -246,7 +202,7 @@ func (a *app) logKVPeriodically(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			logKV(a.log, *a.kv.table.Load())
+			logKV(a.log, *a.storage.kv.table.Load())
 		}
 	}
 }

@@ -24,6 +24,7 @@ type metrics struct {
 	connections prometheus.Gauge
 	refused     *prometheus.CounterVec
 	events      *prometheus.CounterVec
+	calls       *prometheus.CounterVec
 
 	latencies sync.Map // resultKey -> *latency
 }
@@ -42,12 +43,15 @@ func newMetrics(a *app) *metrics {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "signpost_events_total", Help: "Changes of state by kind; BrokerEvicted are the evictions.",
 		}, []string{"kind"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "signpost_http_requests_total", Help: "Calls of the HTTP API, by method and status.",
+		}, []string{"method", "code"}),
 	}
 	for _, k := range []core.EventKind{core.BrokerRegistered, core.BrokerUnregistered, core.BrokerEvicted, core.MasterChanged,
 		core.TopicRouteChanged, core.BrokerNameConflict} {
 		m.events.WithLabelValues(string(k))
 	}
-	m.registry.MustRegister(requests{m}, m.opened, m.connections, m.refused, m.events, state{a}, buildInfo(),
+	m.registry.MustRegister(requests{m}, m.opened, m.connections, m.refused, m.events, m.calls, state{a}, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -72,6 +76,11 @@ func buildInfo() prometheus.Collector {
 
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// countCalls counts the calls that h answers.
+func (m *metrics) countCalls(h http.Handler) http.Handler {
+	return promhttp.InstrumentHandlerCounter(m.calls, h)
 }
 
 func (m *metrics) event(k core.EventKind) { m.events.WithLabelValues(string(k)).Inc() }
@@ -109,6 +118,8 @@ var (
 	revisionDesc = prometheus.NewDesc("signpost_revision", "The revision of routes and lists.", nil, nil)
 	snapshotDesc = prometheus.NewDesc("signpost_snapshot_age_seconds", "Time since the oldest change that is not on disk; 0 if all is.", nil, nil)
 	commitsDesc  = prometheus.NewDesc("signpost_store_commits_total", "Commits to disk, by result.", []string{"result"}, nil)
+	skewDesc     = prometheus.NewDesc("signpost_clock_skew_seconds", "By how much this machine's clock is behind DynamoDB's.", nil, nil)
+	unitsDesc    = prometheus.NewDesc("signpost_partition_units", "Write units a second that partition V took at most since the last look.", nil, nil)
 	fileDesc     = prometheus.NewDesc("signpost_store_file_bytes", "Size of the store's file.", nil, nil)
 	certDesc     = prometheus.NewDesc("signpost_tls_certificate_expiry_timestamp_seconds", "When the server's certificate ends; absent if there is none.", nil, nil)
 	reloadsDesc  = prometheus.NewDesc("signpost_tls_reloads_total", "Changed TLS files, by result.", []string{"result"}, nil)
@@ -120,18 +131,47 @@ func (s state) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByColle
 
 // Collect reads the registry and the store.
 func (s state) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	counter := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
-	}
+	gauge, counter := constant(ch, prometheus.GaugeValue), constant(ch, prometheus.CounterValue)
 	if s.a.registry == nil {
 		return // while it is being put together
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handlerTime)
 	defer cancel()
+	if head, err := s.a.storage.Head(ctx, 0, false); err == nil {
+		gauge(revisionDesc, float64(head.Revision))
+	}
 	now := time.Now()
+	if s.a.storage.table != nil {
+		// Who is alive is not counted: every look would read all of the table's groups.
+		gauge(skewDesc, s.a.storage.table.Skew().Seconds())
+		gauge(unitsDesc, s.a.storage.table.PartitionUnits())
+	} else {
+		s.collectAlive(ctx, now, ch)
+		s.collectDisk(now, ch)
+	}
+	tls := s.a.port.Stats()
+	if !tls.NotAfter.IsZero() {
+		gauge(certDesc, float64(tls.NotAfter.Unix()))
+	}
+	counter(reloadsDesc, float64(tls.Reloads), "ok")
+	counter(reloadsDesc, float64(tls.Failures), "failed")
+	ready := 0.0
+	if s.a.notReady(now) == "" {
+		ready = 1
+	}
+	gauge(readyDesc, ready)
+}
+
+// constant sends what was read as metrics of one type.
+func constant(ch chan<- prometheus.Metric, of prometheus.ValueType) func(d *prometheus.Desc, v float64, labels ...string) {
+	return func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, of, v, labels...)
+	}
+}
+
+// collectAlive counts brokers and topics.
+func (s state) collectAlive(ctx context.Context, now time.Time, ch chan<- prometheus.Metric) {
+	gauge := constant(ch, prometheus.GaugeValue)
 	groups, err := s.a.registry.Groups(ctx, now)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(brokersDesc, err)
@@ -152,10 +192,12 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	gauge(topicsDesc, float64(len(topics)))
-	if head, err := s.a.store.Head(ctx, 0, false); err == nil {
-		gauge(revisionDesc, float64(head.Revision))
-	}
-	disk := s.a.store.Health()
+}
+
+// collectDisk tells of the store's file.
+func (s state) collectDisk(now time.Time, ch chan<- prometheus.Metric) {
+	gauge, counter := constant(ch, prometheus.GaugeValue), constant(ch, prometheus.CounterValue)
+	disk := s.a.storage.disk.Health()
 	unsaved := time.Duration(0)
 	if !disk.PendingSince.IsZero() {
 		unsaved = now.Sub(disk.PendingSince)
@@ -164,15 +206,4 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	gauge(fileDesc, float64(disk.Size))
 	counter(commitsDesc, float64(disk.Commits), "ok")
 	counter(commitsDesc, float64(disk.Failures), "failed")
-	tls := s.a.port.Stats()
-	if !tls.NotAfter.IsZero() {
-		gauge(certDesc, float64(tls.NotAfter.Unix()))
-	}
-	counter(reloadsDesc, float64(tls.Reloads), "ok")
-	counter(reloadsDesc, float64(tls.Failures), "failed")
-	ready := 0.0
-	if s.a.notReady(now) == "" {
-		ready = 1
-	}
-	gauge(readyDesc, ready)
 }

@@ -52,7 +52,7 @@ type Listen struct {
 	BindAddress string        // host name, IPv4 or IPv6; 0.0.0.0 is every interface
 	Port        int           // 0 lets the system choose
 	IdleTimeout time.Duration // a connection without traffic for so long is closed
-	HTTPAddr    string        // host:port of health, metrics and pprof; empty is off
+	HTTPAddr    string        // host:port of the HTTP API, health, metrics and pprof; empty is off
 	Pprof       bool          // serve /debug/pprof there
 }
 

@@ -234,14 +234,14 @@ func TestPrecedence(t *testing.T) {
 
 func TestAllFaultsAreListed(t *testing.T) {
 	path := file(t, "listenPort=98765\nclusterTest=yes\nwaitSecondsForService=1m\nserverWorkerThreads=many\nlogLevel=trace\n")
-	_, err := Load([]string{"-c", path, "--store", "dynamodb:routes", "--productNamesrvAddr", "a:1;b", "--httpAddr", "8080",
+	_, err := Load([]string{"-c", path, "--store", "redis:routes", "--productNamesrvAddr", "a:1;b", "--httpAddr", "8080",
 		"--maxRegistrationBytes", "65536", "--bindAddress", "0.0.0.0:9876"},
 		[]string{"SIGNPOST_KV_CONFIG_PATH= ", "SIGNPOST_ALLOW_REMOTE_CONFIG=pprof;kvConfigPath;nope", "SIGNPOST_DRAIN_SECONDS=99999999999999999999"}, "/home/op")
 	wantFaults(t, err,
 		`listenPort "98765" (file `+path+`) must be from 0 to 65535`,
 		`httpAddr "8080" (flag --httpAddr) must be host:port`,
 		`waitSecondsForService "1m" (file `+path+`) must be a whole number`,
-		`store "dynamodb:routes" (flag --store) names a kind of store`,
+		`store "redis:routes" (flag --store) names a kind of store`,
 		`clusterTest "yes" (file `+path+`) must be true or false`,
 		`drainSeconds "99999999999999999999" (environment SIGNPOST_DRAIN_SECONDS) must be from 0 to`,
 		`logLevel "trace" (file `+path+`) must be one of debug, info, warn, error`,
@@ -341,4 +341,22 @@ func TestEmptyNumbersAndWordsOfFilesAreTheDefault(t *testing.T) {
 	}
 	_, err := Load([]string{"--listenPort=", "--logLevel="}, nil, "/home/op")
 	wantFaults(t, err, `listenPort ""`, `logLevel ""`)
+}
+
+func TestStores(t *testing.T) {
+	for text, want := range map[string]Store{
+		"memory":              {},
+		"/var/lib/routes.db":  {Path: "/var/lib/routes.db"},
+		"dynamodb:a.Table_-1": {Table: "a.Table_-1"},
+		" dynamodb:abc ":      {Table: "abc"},
+	} {
+		c := mustLoad(t, []string{"--store", text}, nil)
+		if c.Storage.Store != want {
+			t.Errorf("%q: %+v, want %+v", text, c.Storage.Store, want)
+		}
+	}
+	for _, text := range []string{"dynamodb:", "dynamodb:ab", "dynamodb:a/b/c", "dynamodb:" + strings.Repeat("t", 256)} {
+		_, err := Load([]string{"--store", text}, nil, "/home/op")
+		wantFaults(t, err, `store "`+text+`" (flag --store) names no DynamoDB table`)
+	}
 }

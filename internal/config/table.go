@@ -14,7 +14,7 @@ var table = []Key{
 		Meaning: "a connection without traffic for so long is closed, and what it registered goes",
 		at:      func(c *Config) any { return &c.Listen.IdleTimeout }},
 	{Name: "httpAddr", Kind: Address, Default: "", Group: GroupListen,
-		Meaning: "host:port of /healthz, /readyz and /metrics; empty is off",
+		Meaning: "host:port of the HTTP API (/v1/), /healthz, /readyz and /metrics, for trusted callers only; empty is off",
 		at:      func(c *Config) any { return &c.Listen.HTTPAddr }},
 	{Name: "pprof", Kind: Bool, Default: "false", Group: GroupListen,
 		Meaning: "serve /debug/pprof on httpAddr",
@@ -55,10 +55,10 @@ var table = []Key{
 		at:      func(c *Config) any { return &c.Rules.ScanInterval }},
 
 	{Name: "kvConfigPath", Kind: Path, Default: userHome + "/namesrv/kvConfig.json", Group: GroupStorage,
-		Meaning: "file of the KV configuration, in Java's format",
+		Meaning: "file of the KV configuration, in Java's format; not used over DynamoDB, where KV lives in the table",
 		at:      func(c *Config) any { return &c.Storage.KVConfigPath }},
 	{Name: "store", Kind: Path, Default: userHome + "/namesrv/signpost.db", Group: GroupStorage,
-		Meaning: "file that keeps routes over a restart; memory keeps nothing",
+		Meaning: "file that keeps routes over a restart; memory keeps nothing; dynamodb:TABLE shares them with others over that table",
 		at:      func(c *Config) any { return &c.Storage.Store }},
 
 	{Name: "tls.server.mode", Kind: Word, Words: []string{TLSDisabled, TLSPermissive, TLSEnforcing}, Default: TLSPermissive, Group: GroupTLS,

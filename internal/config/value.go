@@ -44,25 +44,37 @@ var secretName = regexp.MustCompile(`(?i)password|passwd|secret|token|credential
 
 func looksSecret(name string) bool { return secretName.MatchString(name) }
 
-// Store is where routes are kept over a restart.
+// Store is where routes are kept over a restart. Both empty means nowhere.
 type Store struct {
-	Path string // the file; empty means nothing is kept
+	Path  string // the file
+	Table string // the DynamoDB table
 }
 
-// storeMemory is the word for keeping nothing.
-const storeMemory = "memory"
+const (
+	storeMemory   = "memory"    // the word for keeping nothing
+	storeDynamoDB = "dynamodb:" // goes before the name of a table
+)
 
-// UnmarshalText reads a path or the word "memory".
+// tableName matches what DynamoDB takes for a table's name.
+var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+
+// UnmarshalText reads a path, dynamodb: with a table's name, or the word "memory".
 func (s *Store) UnmarshalText(text []byte) error {
-	switch t := string(text); {
+	t := string(text)
+	table, dynamodb := strings.CutPrefix(t, storeDynamoDB)
+	switch {
 	case t == "":
 		return errors.New("is empty; say memory to keep nothing")
 	case t == storeMemory:
-		s.Path = ""
+		*s = Store{}
+	case dynamodb && tableName.MatchString(table):
+		*s = Store{Table: table}
+	case dynamodb:
+		return errors.New("names no DynamoDB table: 3 to 255 of A-Z a-z 0-9 . _ -")
 	case schemed.MatchString(t):
-		return errors.New("names a kind of store that this server does not have; give a path, or memory")
+		return errors.New("names a kind of store that this server does not have; give a path, dynamodb:TABLE, or memory")
 	default:
-		s.Path = t
+		*s = Store{Path: t}
 	}
 	return nil
 }

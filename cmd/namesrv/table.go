@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"signpost/internal/dynamo"
+)
+
+// connectTime is how long the table may take to answer at start: its five
+// attempts and the credentials before them.
+const connectTime = 10 * time.Second
+
+// openTable works on a DynamoDB table that others may work on too. Where it
+// is, and by whose leave, is the SDK's own configuration: AWS_REGION,
+// AWS_ACCESS_KEY_ID and its like, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB.
+func (a *app) openTable(ctx context.Context, name, kvPath string) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	cfg, err := config.LoadDefaultConfig(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("store: the AWS configuration: %w", err)
+	case cfg.Region == "":
+		return errors.New("store: no AWS region is set, AWS_REGION for one")
+	}
+	table := dynamo.New(cfg, name)
+	if err := table.Ping(ctx); err != nil {
+		var missing *types.ResourceNotFoundException
+		if errors.As(err, &missing) {
+			return fmt.Errorf("store: there is no table %s in %s", name, cfg.Region)
+		}
+		return fmt.Errorf("store: %w", err)
+	}
+	// Two processes name their leases differently, so that the end of a
+	// broker's connection to one leaves the other's lease alone. After a
+	// restart the brokers come back under a new name, and the leases under the
+	// old one run out by themselves.
+	front := "tcp-" + strings.ToLower(rand.Text()[:10])
+	a.storage = storage{Store: table, table: table, now: table.Now, front: front}
+	if info, err := os.Stat(kvPath); err == nil && info.Size() > 0 {
+		a.log.Warn("KV lives in the table: the file of kvConfigPath is neither read nor written", "file", kvPath)
+	}
+	return nil
+}
