@@ -82,14 +82,19 @@ func brokersOf(rows []Row) []string {
 
 // groupsOf returns the stored groups of the rows, sorted by name, and which of
 // them it has read. The others were kept: that they are what is stored, but for
-// renewed leases, is known by the revision. One that seems to have lapsed is
-// read; and if soon, as for a route that is assembled again since its time is
-// up, one that would be next: so that not each group has it assembled alone.
-func (r *Registry) groupsOf(ctx context.Context, now time.Time, rows []Row, sessions Sessions, soon bool) (groups, read []Group, err error) {
+// renewed leases, is known by the revision. Those that seem to have lapsed are
+// read, and those that soon will, or the answer would hold for a moment only.
+// That is earlier if the route is assembled since its time was up: so that not
+// each of its groups has it assembled alone.
+func (r *Registry) groupsOf(ctx context.Context, now time.Time, rows []Row, sessions Sessions, timeUp bool) (groups, read []Group, err error) {
 	if len(rows) == 0 {
 		return nil, nil, nil
 	}
-	groups, missing := r.view.kept(rows, func(g Group) bool { return g.lasts(sessions, now, soon) })
+	part := time.Duration(4)
+	if timeUp {
+		part = 2
+	}
+	groups, missing := r.view.kept(rows, func(g Group) bool { return g.lasts(sessions, now, part) })
 	if len(missing) == 0 {
 		return groups, nil, nil
 	}
@@ -122,17 +127,7 @@ func (v *view) kept(rows []Row, good func(Group) bool) (groups []Group, missing 
 	return groups, missing
 }
 
-// lasts says whether all replicas are alive and, if soon, none has less than
-// half its time left.
-func (g Group) lasts(sessions Sessions, now time.Time, soon bool) bool {
-	for _, r := range g.Replicas {
-		until := now
-		if soon {
-			until = now.Add(r.Timeout / 2)
-		}
-		if !r.Alive(sessions, until) {
-			return false
-		}
-	}
-	return true
+// lasts says whether each replica is alive for the part-th part of its time.
+func (g Group) lasts(sessions Sessions, now time.Time, part time.Duration) bool {
+	return !slices.ContainsFunc(g.Replicas, func(r Replica) bool { return !r.Alive(sessions, now.Add(r.Timeout/part)) })
 }

@@ -97,13 +97,36 @@ func TestGroupsBehindRoutesAreKept(t *testing.T) {
 	read()
 	other.register(a("b08", 0, "moved", "T", "U"))
 	read("b08") // now at 50 s
-	w.step(70_001 * ms)
+	w.step(45 * time.Second)
+	other.now = w.now
+	other.register(a("b09", 0, "moved", "T", "U"))
+	read(append(slices.Clone(all[:8]), all[9:]...)...) // they would have had 25 s, were they not read
+	for _, name := range all[:8] {
+		other.beat(a(name, 0, name+"-addr"))
+	}
+	w.step(25_001 * ms)
 	other.now = w.now
 	for _, name := range all[:8] {
 		other.beat(a(name, 0, name+"-addr"))
 	}
 	other.sweep()
-	read(slices.DeleteFunc(all, func(name string) bool { return name == "b08" })...)
+	read("b03", "b10", "b11", "b12", "b13", "b14", "b15", "new") // who beat no more, and b03's slave
+}
+
+// A route whose time is up is assembled with groups that last a while.
+func TestGroupsThatSoonLapseAreReadTogether(t *testing.T) {
+	store := &reads{Store: memory.New()}
+	w := newWorldOver(t, store)
+	w.register(a("b1", 0, "a", "T", "U").change(func(b *broker) { b.Timeout = 70 * time.Second }), a("b2", 0, "b", "T", "U"), a("b3", 0, "c", "T", "U"))
+	w.route("T")
+	w.step(40 * time.Second)
+	w.beat(a("b1", 0, "a"))
+	w.register(a("b3", 0, "d", "T", "U"))
+	w.route("T")
+	store.groups = nil
+	w.step(30_001 * ms)
+	w.equal("route", w.route("T"), "b1@c1{0=a} 8/8/6; b2@c1{0=b} 8/8/6; b3@c1{0=d} 8/8/6")
+	w.equal("groups read", fmt.Sprint(store.groups), "[b1 b2]") // b3 has 90 s left
 }
 
 // A broker's topic set is read only to forget what a change does not name, and
