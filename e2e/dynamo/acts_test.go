@@ -25,6 +25,17 @@ func through(session string, reg core.Registration) core.Registration {
 	return reg
 }
 
+// whole returns reg as of a broker that has nothing but its topics.
+func whole(reg core.Registration) core.Registration {
+	content := reg.Content
+	reg.Content = func() (core.Content, error) {
+		c, err := content()
+		c.Whole = true
+		return c, err
+	}
+	return reg
+}
+
 // register has a broker register that says so at a moment.
 func register(moment time.Time, reg core.Registration) func(context.Context, *core.Registry, time.Time) error {
 	return func(ctx context.Context, r *core.Registry, now time.Time) error {
@@ -60,48 +71,43 @@ var (
 
 // table is every kind of write.
 var table = []act{
-	{"first registration", nil, register(acts, replica(0, master, 2, topic(0, 2), topic(2, 2)))},
-	{"first registration through a gateway", nil, register(acts, through("s1", replica(0, master, 2, topic(0, 2), topic(2, 2))))},
-	{"changed topics", does(registered, withSlave), register(acts, replica(0, master, 2, topic(0, 2), topic(1, 1), topic(2, 2)))},
-	{"return with other topics", does(registered, left), register(acts, replica(0, master, 2, topic(0, 1), topic(2, 2)))},
-	{"the same through another gateway", does(bySession), register(acts, through("s2", replica(0, master, 1)))},
-	{"a slave registers", does(registered), register(acts, through("s3", replica(1, slave, 1)))},
-	{"a slave becomes the master", does(registered, withSlave, left), register(acts, replica(0, slave, 2, topic(0, 2), topic(2, 2)))},
-	{"another takes the master's place", does(registered, slaveSession), register(acts, replica(0, other, 2, topic(1, 2), topic(2, 2)))},
-	{"direct heartbeat", does(registered), func(ctx context.Context, r *core.Registry, now time.Time) error {
+	{name: "first registration", do: register(acts, replica(0, master, 2, topic(0, 2), topic(2, 2)))},
+	{name: "changed topics", before: does(registered, withSlave), do: register(acts, replica(0, master, 2, topic(0, 2), topic(1, 1), topic(2, 2)))},
+	{name: "return with other topics", before: does(registered, left), do: register(acts, replica(0, master, 2, topic(0, 1), topic(2, 2)))},
+	{name: "whole body without topics", before: does(registered), do: register(acts, whole(replica(0, master, 2)))},
+	{name: "the same through another gateway", before: does(bySession), do: register(acts, through("s2", replica(0, master, 1)))},
+	{name: "a slave registers", before: does(registered), do: register(acts, through("s3", replica(1, slave, 1)))},
+	{name: "a slave becomes the master", before: does(registered, withSlave, left), do: register(acts, replica(0, slave, 2, topic(0, 2), topic(2, 2)))},
+	{name: "another takes the master's place", before: does(registered, slaveSession), do: register(acts, replica(0, other, 2, topic(1, 2), topic(2, 2)))},
+	{name: "direct heartbeat", before: does(registered), do: func(ctx context.Context, r *core.Registry, now time.Time) error {
 		return second(r.Beat(ctx, now, core.Beat{Cluster: cluster, Broker: group, HasID: true, Addr: master, Age: said(acts, now)}))
 	}},
-	{"unchanged registration", does(registered), register(acts, replica(0, master, 1))},
-	{"confirmation by a gateway", does(bySession), func(ctx context.Context, r *core.Registry, now time.Time) error {
+	{name: "unchanged registration", before: does(registered), do: register(acts, replica(0, master, 1))},
+	{name: "confirmation by a gateway", before: does(bySession), do: func(ctx context.Context, r *core.Registry, now time.Time) error {
 		return second(r.Beat(ctx, now, core.Beat{Cluster: cluster, Broker: group, HasID: true, Addr: master, Session: "s2", Owner: owner, Age: said(acts, now)}))
 	}},
-	{"unregistered", does(registered, slaveSession), leave(acts, core.Departure{Addr: master})},
-	{"the last one unregisters", does(registered), leave(acts, core.Departure{Addr: master})},
-	{"one of two leases ends", does(bySession, byBoth), leave(acts, core.Departure{Addr: master, Session: "s1", Owner: owner, LeaseOnly: true})},
-	{"the last lease ends", does(bySession), leave(acts, core.Departure{Addr: master, Session: "s1", Owner: owner, LeaseOnly: true})},
-	{"topic deleted", does(registered, withSlave), func(ctx context.Context, r *core.Registry, now time.Time) error {
+	{name: "unregistered", before: does(registered, slaveSession), do: leave(acts, core.Departure{Addr: master})},
+	{name: "the last one unregisters", before: does(registered), do: leave(acts, core.Departure{Addr: master})},
+	{name: "one of two leases ends", before: does(bySession, byBoth), do: leave(acts, core.Departure{Addr: master, Session: "s1", Owner: owner, LeaseOnly: true})},
+	{name: "the last lease ends", before: does(bySession), do: leave(acts, core.Departure{Addr: master, Session: "s1", Owner: owner, LeaseOnly: true})},
+	{name: "topic deleted", before: does(registered, withSlave), do: func(ctx context.Context, r *core.Registry, now time.Time) error {
 		return second(r.DeleteTopic(ctx, now, names[1], ""))
 	}},
-	{"queues of a topic", does(registered), func(ctx context.Context, r *core.Registry, now time.Time) error {
+	{name: "queues of a topic", before: does(registered), do: func(ctx context.Context, r *core.Registry, now time.Time) error {
 		return second(r.RegisterQueues(ctx, now, names[2], []core.Row{{Broker: group, Topic: topic(2, 7)}}))
 	}},
-	{"wiped", does(registered), func(ctx context.Context, r *core.Registry, now time.Time) error {
+	{name: "wiped", before: does(registered), do: func(ctx context.Context, r *core.Registry, now time.Time) error {
 		_, _, err := r.WipeWrite(ctx, now, group)
 		return err
 	}},
-	{"added", does(registered), func(ctx context.Context, r *core.Registry, now time.Time) error {
-		_, _, err := r.AddWrite(ctx, now, group)
-		return err
-	}},
-	{"order configured", does(registered), func(ctx context.Context, r *core.Registry, _ time.Time) error {
+	{name: "order configured", before: does(registered), do: func(ctx context.Context, r *core.Registry, _ time.Time) error {
 		return second(r.PutKV(ctx, core.OrderNamespace, names[0], group+":2"))
 	}},
-	{"session opened", nil, func(ctx context.Context, r *core.Registry, now time.Time) error {
+	{name: "session opened", do: func(ctx context.Context, r *core.Registry, now time.Time) error {
 		return r.OpenSession(ctx, now, core.Session{ID: "s4 of " + now.String(), Gateway: "another", Owner: owner})
 	}},
-	{"sweep that evicts", does(step{before, register(before, short(replica(0, master, 1, topic(0, 1), topic(1, 1))))}, slaveSession), sweep},
-	{"sweep that evicts the last", does(step{before, register(before, short(replica(0, master, 1, topic(0, 1), topic(1, 1))))}), sweep},
-	{"sweep that tidies", does(step{longAgo, register(longAgo, replica(0, master, 1, topic(0, 1), topic(1, 1)))}, step{longAgo, leave(longAgo, core.Departure{Addr: master})}), sweep},
+	{name: "sweep that evicts", before: does(step{before, register(before, short(replica(0, master, 1, topic(0, 1), topic(1, 1))))}, slaveSession), do: sweep, sweeps: true},
+	{name: "sweep that tidies", before: does(step{longAgo, register(longAgo, replica(0, master, 1, topic(0, 1), topic(1, 1)))}, step{longAgo, leave(longAgo, core.Departure{Addr: master})}), do: sweep, sweeps: true},
 }
 
 // longAgo is before the grace time of what is gone.

@@ -9,14 +9,10 @@ import (
 	"testing"
 	"time"
 
-	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"signpost/core"
+	"signpost/infra/cost"
 	"signpost/internal/dynamo"
 )
-
-// anyUnits is a budget that nothing sets.
-const anyUnits = 1e9
 
 // accepting is a sink that takes every event at once, as a bus does.
 type accepting struct{}
@@ -31,8 +27,8 @@ func newRegistry(s core.Store) *core.Registry {
 	return core.New(s, core.Options{Sink: accepting{}, NewID: rand.Text})
 }
 
-// topics returns n topics with names as they are in use.
-func topics(n int) []core.Topic {
+// manyTopics returns n topics with names as they are in use.
+func manyTopics(n int) []core.Topic {
 	services := []string{"order", "payment", "inventory", "shipping", "customer-profile", "recommendation", "%RETRY%order-consumer", "%DLQ%payment-consumer"}
 	list := make([]core.Topic, n)
 	for i := range list {
@@ -48,142 +44,173 @@ func topics(n int) []core.Topic {
 // that of version, which is to change with what it says.
 func registration(broker string, version int64, list []core.Topic) core.Registration {
 	return core.Registration{
-		Cluster: "production-cluster", Broker: broker, Addr: "10.20.30.40:10911", HAAddr: "10.20.30.40:10912", Digest: uint64(version),
-		ActingMaster: core.ActingMasterOff,
+		Cluster: cluster, Broker: broker, Addr: master, HAAddr: "10.20.30.40:10912", Digest: uint64(version), ActingMaster: core.ActingMasterOff,
 		Content: func() (core.Content, error) {
 			return core.Content{DataVersion: core.DataVersion{Timestamp: 1767323045000, Counter: version}, Topics: list}, nil
 		},
 	}
 }
 
-func TestTopicBudgets(t *testing.T) {
-	s, m, _ := newMetered(t)
-	r := newRegistry(s)
-	ctx := t.Context()
-	now := began
-	register := func(version int64, list []core.Topic) func() error {
-		return func() error {
-			_, err := r.Register(ctx, now, registration("broker-a", version, list))
-			return err
+// TestBudgets measures what the operations of the cost model consume: no more
+// than the model reckons with, which is no more than their budgets.
+func TestBudgets(t *testing.T) {
+	measured := map[string]bool{}
+	for _, part := range []struct {
+		name string
+		do   func(*testing.T, *metered)
+	}{
+		{"topics", measureTopics}, {"heartbeats", measureHeartbeats}, {"sessions", measureSessions},
+		{"routes", measureRoutes}, {"sweeps", measureSweeps},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			m := newMetered(t)
+			m.measured = measured
+			part.do(t, m)
+		})
+	}
+	for _, op := range cost.Operations() {
+		if !measured[op.Name] {
+			t.Errorf("nobody has measured: %s", op.Name)
 		}
 	}
-	all := topics(10_000)
-	m.measure(t, "first registration of 10,000 topics", 10_400, anyUnits, register(1, all))
-	now = now.Add(time.Second)
-	m.measure(t, "the same registration again", 1, 0, register(1, all))
-	all[4321].Queues.Read++
-	m.measure(t, "1 topic changed in a registration of 10,000", 14, 4, register(2, all))
-	m.measure(t, "another DataVersion, nothing changed of 10,000", anyUnits, anyUnits, register(3, all))
-	m.measure(t, "wipe write permission", 5, anyUnits, func() error {
-		_, _, err := r.WipeWrite(ctx, now, "broker-a")
-		return err
-	})
-	m.measure(t, "add write permission", 5, anyUnits, func() error {
-		_, _, err := r.AddWrite(ctx, now, "broker-a")
-		return err
-	})
-	m.measure(t, "delete a topic", 12, anyUnits, func() error { return second(r.DeleteTopic(ctx, now, all[77].Name, "")) })
-	leave := func() error {
-		return second(r.Unregister(ctx, now, core.Departure{Cluster: "production-cluster", Broker: "broker-a", Addr: "10.20.30.40:10911"}))
+}
+
+func measureTopics(t *testing.T, m *metered) {
+	r, ctx := newRegistry(m), t.Context()
+	all := manyTopics(10_000)
+	now := began
+	register := func(version int64, list []core.Topic) func() error {
+		return func() error { return second(r.Register(ctx, now, registration(group, version, list))) }
 	}
-	m.measure(t, "the broker leaves", anyUnits, anyUnits, leave)
+	m.measure(t, cost.FirstRegistration, register(1, all))
+	now = now.Add(time.Second)
+	m.measure(t, cost.UnchangedBody, register(1, all))
+	all[4321].Queues.Read++
+	m.measure(t, cost.TopicChanged, register(2, all))
+	m.measure(t, cost.NothingChanged, register(3, all))
+	m.measure(t, cost.WipeWrite, func() error { _, _, err := r.WipeWrite(ctx, now, group); return err })
+	m.measure(t, cost.AddWrite, func() error { _, _, err := r.AddWrite(ctx, now, group); return err })
+	m.measure(t, cost.DeleteTopic, func() error { return second(r.DeleteTopic(ctx, now, all[77].Name, "")) })
+	leave := func() error {
+		return second(r.Unregister(ctx, now, core.Departure{Cluster: cluster, Broker: group, Addr: master}))
+	}
+	m.measure(t, cost.Leave, leave)
 	now = now.Add(time.Minute)
 	all = append(all[:77:77], all[78:]...)
-	m.measure(t, "restart with the same topics within the grace time", 7, anyUnits, register(4, all))
+	m.measure(t, cost.Restart, register(4, all))
 	// As a gateway's, without the light heartbeat that a direct one begins with.
 	must(t, leave())
 	now = now.Add(time.Minute)
-	must(t, r.OpenSession(ctx, now, core.Session{ID: "gateway"}))
-	m.measure(t, "restart with 2 topics gone meanwhile", 7+2*2, anyUnits, func() error {
-		reg := registration("broker-a", 5, all[:len(all)-2])
-		reg.Session = "gateway"
-		return second(r.Register(ctx, now, reg))
+	must(t, r.OpenSession(ctx, now, core.Session{ID: "gateway", Owner: owner}))
+	m.measure(t, cost.RestartTwoGone, func() error {
+		return second(r.Register(ctx, now, through("gateway", registration(group, 5, all[:len(all)-2]))))
 	})
 }
 
-func TestWriteTopicsJudgesByTheManifest(t *testing.T) {
-	s, m, _ := newMetered(t)
-	ctx := t.Context()
-	all := topics(10_000)
-	g, err := s.PutGroup(ctx, core.Group{Name: "b", Cluster: "c", Writer: core.Writer{ID: "w", Until: time.Now().Add(time.Hour)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, replace := range []bool{true, false} {
-		w := core.TopicWrite{Broker: g.Name, Writer: "w", Put: all, Replace: replace}
-		if _, err := s.WriteTopics(ctx, w); err != nil {
-			t.Fatal(err)
-		}
-		m.measure(t, fmt.Sprintf("10,000 unchanged topics with their group, replacing: %v", replace), 0, 4, func() error {
-			if _, err := s.Group(ctx, g.Name); err != nil {
-				return err
-			}
-			_, err := s.WriteTopics(ctx, w)
-			return err
-		})
-	}
-}
-
-func TestHeartbeatBudgets(t *testing.T) {
-	s, m, _ := newMetered(t)
-	r := newRegistry(s)
-	ctx := t.Context()
-	now := began
-	must(t, second(r.Register(ctx, now, registration("broker-a", 1, topics(10)))))
-	m.measure(t, "direct heartbeat", 1, 0, func() error {
-		_, err := r.Beat(ctx, now.Add(time.Second), core.Beat{Cluster: "production-cluster", Broker: "broker-a", HasID: true, Addr: "10.20.30.40:10911"})
-		return err
+func measureHeartbeats(t *testing.T, m *metered) {
+	r, ctx := newRegistry(m), t.Context()
+	must(t, second(r.Register(ctx, began, registration(group, 1, manyTopics(10)))))
+	m.measure(t, cost.DirectBeat, func() error {
+		return second(r.Beat(ctx, began.Add(time.Second), core.Beat{Cluster: cluster, Broker: group, HasID: true, Addr: master}))
 	})
-	m.measure(t, "direct heartbeat with an unchanged body", 1, 0, func() error {
-		return second(r.Register(ctx, now.Add(2*time.Second), registration("broker-a", 1, nil)))
-	})
-	for _, id := range []string{"s1", "s2"} {
-		must(t, r.OpenSession(ctx, now, core.Session{ID: id + rand.Text(), Gateway: "gateway", Owner: "arn:aws:sts::123456789012:assumed-role/shim/host"}))
-	}
-	must(t, r.OpenSession(ctx, now, core.Session{ID: "s3", Owner: "o"}))
-	m.measure(t, "session beat, answered with the revision", 1, sessionBeatReads, func() error {
-		return second(r.BeatSession(ctx, now.Add(time.Second), "s3", "o", 1))
-	})
-	m.measure(t, "unchanged broker through a new session", 1, anyUnits, func() error {
-		reg := registration("broker-a", 1, nil)
-		reg.Session = "s3"
-		return second(r.Register(ctx, now.Add(2*time.Second), reg))
+	m.measure(t, cost.UnchangedBody, func() error {
+		return second(r.Register(ctx, began.Add(2*time.Second), registration(group, 1, nil)))
 	})
 }
 
-// sessionBeatReads is 0.5 once the registry asks for sessions where it judges
-// by them.
-const sessionBeatReads = 1
+func measureSessions(t *testing.T, m *metered) {
+	r, ctx := newRegistry(m), t.Context()
+	s := sessionIDs
+	must(t, r.OpenSession(ctx, began, core.Session{ID: s[0], Gateway: "gateway-1", Owner: owner}))
+	must(t, second(r.Register(ctx, began, through(s[0], registration(group, 1, manyTopics(10))))))
+	m.measure(t, cost.OpenSession, func() error {
+		return r.OpenSession(ctx, began, core.Session{ID: s[1], Gateway: "gateway-2", Owner: owner})
+	})
+	m.measure(t, cost.NewSession, func() error {
+		return second(r.Register(ctx, began.Add(time.Second), through(s[1], registration(group, 1, nil))))
+	})
+	m.measure(t, cost.LeaseDropped, func() error {
+		return second(r.Unregister(ctx, began.Add(2*time.Second), core.Departure{
+			Cluster: cluster, Broker: group, Addr: master, Session: s[0], Owner: owner, LeaseOnly: true,
+		}))
+	})
+	// A gateway that runs anew, while the session of its last run runs out.
+	must(t, r.OpenSession(ctx, began.Add(120*time.Second), core.Session{ID: s[2], Gateway: "gateway-1", Owner: owner}))
+	must(t, second(r.Register(ctx, began.Add(120*time.Second), through(s[2], registration(group, 1, nil)))))
+	m.measure(t, cost.NewSessionPruned, func() error {
+		return second(r.Beat(ctx, began.Add(125*time.Second), core.Beat{
+			Cluster: cluster, Broker: group, HasID: true, Addr: master, Session: s[2], Owner: owner,
+		}))
+	})
+	must(t, second(r.BeatSession(ctx, began.Add(126*time.Second), s[2], owner, 1)))
+	m.pass(m.time().Add(time.Minute)) // what it has seen of the revision is old
+	m.measure(t, cost.SessionBeat, func() error {
+		return second(r.BeatSession(ctx, began.Add(130*time.Second), s[2], owner, 1))
+	})
+	m.measureUnits(t, "another beat within two seconds", cost.Units{Write: 1}, func() error {
+		return second(r.BeatSession(ctx, began.Add(131*time.Second), s[2], owner, 1))
+	})
+}
 
-func TestRouteBudgets(t *testing.T) {
-	s, m, table := newMetered(t)
+func measureRoutes(t *testing.T, m *metered) {
 	ctx := t.Context()
-	writer := newRegistry(dynamo.New(config, table))
-	shared := topics(1)
-	for n := range 16 {
-		reg := registration(fmt.Sprintf("broker-%02d", n), 1, append(shared, topics(20)[1:]...))
+	writer := newRegistry(dynamo.New(config, m.table))
+	shared := manyTopics(1)
+	register := func(n int, now time.Time, version int64, more ...core.Topic) {
+		reg := registration(fmt.Sprintf("broker-%02d", n), version, append(more, shared...))
 		reg.Addr = fmt.Sprintf("10.20.30.%d:10911", n)
-		must(t, second(writer.Register(ctx, began, reg)))
+		must(t, second(writer.Register(ctx, now, reg)))
+	}
+	for n := range 16 {
+		register(n, began, 1, manyTopics(20)[1:]...)
 	}
 	for range 150 { // as in service, the log does not reach back to the beginning
 		must(t, second(writer.PutKV(ctx, core.OrderNamespace, "none", "broker-00:4")))
 	}
-	r := newRegistry(s)
-	route := func() error { return second(r.Route(ctx, began, shared[0].Name)) }
-	m.measure(t, "route of a topic on 16 groups, cold", 21, 21, route)
-	m.measure(t, "the same, nothing changed", 0, 1, route)
-	reg := registration("broker-03", 2, []core.Topic{shared[0], {Name: "one-more"}})
-	reg.Addr = "10.20.30.3:10911"
-	must(t, second(writer.Register(ctx, began.Add(time.Second), reg)))
-	m.measure(t, "the same, another topic changed", 0, 1, route)
+	r := newRegistry(m)
+	now := began
+	route := func() error { return second(r.Route(ctx, now, shared[0].Name)) }
+	pass := func(d time.Duration) {
+		now = now.Add(d)
+		m.pass(now)
+	}
+	m.measure(t, cost.RouteCold, route)
+	m.measureUnits(t, "the same a hundred times within two seconds", cost.Units{}, func() (err error) {
+		for range 100 {
+			pass(19 * time.Millisecond)
+			if err == nil {
+				err = route()
+			}
+		}
+		return err
+	})
+	pass(2 * time.Second)
+	m.measure(t, cost.RouteUnchanged, route)
+	register(3, now, 2, shared[0], core.Topic{Name: "one-more"})
+	pass(2 * time.Second)
+	m.measure(t, cost.RouteUnchanged, route) // another topic changed
+	must(t, second(writer.Unregister(ctx, now, core.Departure{Cluster: cluster, Broker: "broker-03", Addr: "10.20.30.3:10911"})))
+	pass(2 * time.Second)
+	m.measure(t, cost.RouteChanged, route)
+	for n := range 16 {
+		if n != 3 {
+			register(n, now, 1)
+		}
+	}
+	pass(118 * time.Second)
+	m.measure(t, cost.RouteRenewed, route)
 }
 
-func TestSweepBudget(t *testing.T) {
-	s, m, table := newMetered(t)
+func measureSweeps(t *testing.T, m *metered) {
 	ctx := t.Context()
-	filler := dynamo.New(config, table)
+	m.measure(t, cost.SweepEmpty, func() error { return second(newRegistry(m).Sweep(ctx, began)) })
+	filler := dynamo.New(config, m.table)
+	gateways := newRegistry(filler)
+	for _, id := range sessionIDs[:2] {
+		must(t, gateways.OpenSession(ctx, began, core.Session{ID: id, Owner: owner}))
+	}
 	for n := range 1000 {
-		g := core.Group{Name: fmt.Sprintf("broker-%04d", n), Cluster: "production-cluster"}
+		g := core.Group{Name: fmt.Sprintf("broker-%04d", n), Cluster: cluster}
 		for id := range int64(2) {
 			addr := fmt.Sprintf("10.20.%d.%d:10911", n/250, n%250+int(id))
 			g.Replicas = append(g.Replicas, core.Replica{
@@ -193,49 +220,48 @@ func TestSweepBudget(t *testing.T) {
 			})
 		}
 		must(t, second(filler.PutGroup(ctx, g)))
+		must(t, second(filler.WriteTopics(ctx, core.TopicWrite{Broker: g.Name, Put: manyTopics(10)})))
 	}
-	r := newRegistry(s)
-	for _, id := range sessionIDs {
-		must(t, r.OpenSession(ctx, began, core.Session{ID: id}))
+	r := newRegistry(m)
+	m.measure(t, cost.SweepCold, func() error { return second(r.Sweep(ctx, began.Add(time.Second))) })
+	for after := 20 * time.Second; after <= time.Minute; after += 20 * time.Second {
+		for _, id := range sessionIDs[:2] {
+			must(t, second(gateways.BeatSession(ctx, began.Add(after), id, owner, 0)))
+		}
 	}
-	m.measure(t, "sweep of 1,000 groups behind 2 gateways, cold", 0, 260, func() error { return second(r.Sweep(ctx, began.Add(time.Second))) })
+	now := began.Add(61 * time.Second)
+	m.pass(now)
+	m.measure(t, cost.SweepWarm, func() error { return second(r.Sweep(ctx, now)) })
+	m.measure(t, cost.Leases, func() error {
+		held, err := r.Leases(ctx, sessionIDs[0])
+		if len(held) != 2000 {
+			t.Errorf("%d leases", len(held))
+		}
+		return err
+	})
+	m.measure(t, cost.TopicList, func() error {
+		_, _, err := r.Topics(ctx, now, core.AllTopics, "")
+		return err
+	})
 }
 
-var sessionIDs = []string{"2ZD6WS5QDOFG7XEKZ5ZPQMY6AA", "XO3UXV2AYBTXSSXQXKSJ5ZJVAB"}
+var sessionIDs = []string{"2ZD6WS5QDOFG7XEKZ5ZPQMY6AA", "NCKD7JQWB5LTZ2M4HVE6YPRSUA", "XO3UXV2AYBTXSSXQXKSJ5ZJVAB"}
 
-// TestGroupItemSize measures the group that one write unit has to pay for.
-func TestGroupItemSize(t *testing.T) {
-	s, _, table := newMetered(t)
+func TestWriteTopicsJudgesByTheManifest(t *testing.T) {
+	m := newMetered(t)
 	ctx := t.Context()
-	g := core.Group{
-		Name: "broker-production-a", Cluster: "production-cluster", Said: began, Overridden: began, Deleted: began,
-		Writer: core.Writer{ID: rand.Text(), Until: began},
-	}
-	for id := range int64(3) {
-		addr := fmt.Sprintf("10.20.30.4%d:10911", id)
-		r := core.Replica{
-			ID: id, Addr: addr, HAAddr: fmt.Sprintf("10.20.30.4%d:10912", id), Zone: "zone-a", Timeout: core.DefaultTimeout, Digest: 1<<63 + 1,
-			DataVersion: core.DataVersion{StateVersion: 3, Timestamp: began.UnixMilli(), Counter: 1234}, Registered: began, Said: began,
-			Leases: []core.Lease{{Said: began}, {Session: sessionIDs[0], Said: began}, {Session: sessionIDs[1], Said: began}},
-		}
-		g.Replicas = append(g.Replicas, r)
-	}
-	for i := range 8 {
-		g.Outbox = append(g.Outbox, core.Event{
-			Kind: core.BrokerRegistered, Revision: core.Revision(123456 + i), At: began, Cluster: g.Cluster, Broker: g.Name,
-			ID: int64(i % 3), Addr: g.Replicas[i%3].Addr, OldAddr: fmt.Sprintf("10.20.31.%d:10911", i),
+	all := manyTopics(10_000)
+	g, err := m.PutGroup(ctx, core.Group{Name: "b", Cluster: "c", Writer: core.Writer{ID: "w", Until: began.Add(time.Hour)}})
+	must(t, err)
+	for _, replace := range []bool{true, false} {
+		w := core.TopicWrite{Broker: g.Name, Writer: "w", Put: all, Replace: replace}
+		must(t, second(m.WriteTopics(ctx, w)))
+		m.measureUnits(t, fmt.Sprintf("10,000 unchanged topics with their group, replacing: %v", replace), cost.Units{Read: 4}, func() error {
+			if _, err := m.Group(ctx, g.Name); err != nil {
+				return err
+			}
+			return second(m.WriteTopics(ctx, w))
 		})
-	}
-	must(t, second(s.PutGroup(ctx, g)))
-	client := awsdynamodb.NewFromConfig(config)
-	out, err := client.Scan(ctx, &awsdynamodb.ScanInput{TableName: &table})
-	if err != nil || len(out.Items) != 1 {
-		t.Fatal(err, len(out.Items))
-	}
-	size := itemSize(out.Items[0])
-	t.Logf("3 replicas, 3 leases each, 8 events: %d bytes", size)
-	if size > 1024 {
-		t.Errorf("the group takes %d bytes, a write unit pays for 1024", size)
 	}
 }
 

@@ -43,7 +43,7 @@ func TestDamagedSet(t *testing.T) {
 				w := newWorld(t)
 				s := w.healthy()
 				r := newRegistry(s)
-				list := topics(before)
+				list := manyTopics(before)
 				must(t, second(r.Register(t.Context(), began, registration("b", 1, list))))
 				out, err := client.Query(t.Context(), &awsdynamodb.QueryInput{
 					TableName: &w.table, KeyConditionExpression: aws.String("pk = :p AND begins_with(sk, :c)"),
@@ -63,7 +63,7 @@ func TestDamagedSet(t *testing.T) {
 				if _, err := s.TopicSet(t.Context(), "b"); err != nil {
 					t.Error("the set cannot be read:", err)
 				}
-				list = topics(n)
+				list = manyTopics(n)
 				for i := range list {
 					list[i].Queues.Write += 2
 				}

@@ -17,8 +17,8 @@ import (
 // many that the set is divided anew.
 func TestWriteThatStopsWhileTheSetGrows(t *testing.T) {
 	w := newWorld(t)
-	old := topics(100)
-	next := topics(330)
+	old := manyTopics(100)
+	next := manyTopics(330)
 	for i := range 20 {
 		next[5*i].Queues.Read++
 	}
@@ -81,7 +81,7 @@ func cover(t *testing.T, s core.Store, broker string, old, next []core.Topic) {
 	for i := 0; i < 330; i += 15 {
 		var allowed []core.Topic
 		for _, list := range [][]core.Topic{old, next} {
-			name := topics(i + 1)[i].Name
+			name := manyTopics(i + 1)[i].Name
 			if n := slices.IndexFunc(list, func(t core.Topic) bool { return t.Name == name }); n >= 0 {
 				allowed = append(allowed, list[n])
 			}

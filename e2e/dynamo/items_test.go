@@ -3,6 +3,7 @@
 package dynamo_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestUnknownAttributesStay(t *testing.T) {
 	ctx := t.Context()
 	client := awsdynamodb.NewFromConfig(config)
 	now := time.Now().Truncate(time.Millisecond)
-	reg := registration("b", 1, topics(3))
+	reg := registration("b", 1, manyTopics(3))
 	r := newRegistry(s)
 	must(t, second(r.Register(ctx, now, reg)))
 	must(t, r.OpenSession(ctx, now, core.Session{ID: "s", Owner: "o"}))
@@ -46,7 +47,7 @@ func TestUnknownAttributesStay(t *testing.T) {
 		})))
 	}
 	later := now.Add(time.Second)
-	more := topics(4)
+	more := manyTopics(4)
 	must(t, second(r.Beat(ctx, later, core.Beat{Cluster: "production-cluster", Broker: "b", HasID: true, Addr: "10.20.30.40:10911"})))
 	must(t, second(r.Register(ctx, later, registration("b", 2, more))))
 	must(t, second(r.BeatSession(ctx, later, "s", "o", 0)))
@@ -83,7 +84,7 @@ func TestExpiry(t *testing.T) {
 	}
 	r := newRegistry(s)
 	now := time.Now()
-	must(t, second(r.Register(ctx, now, registration("b", 1, topics(3)))))
+	must(t, second(r.Register(ctx, now, registration("b", 1, manyTopics(3)))))
 	if found := expiring(); len(found) > 0 {
 		t.Errorf("a living broker's items go by themselves: %v", found)
 	}
@@ -93,8 +94,44 @@ func TestExpiry(t *testing.T) {
 	if found := expiring(); !found["G"] || !found["V"] || !found["S"] || len(found) != 3 {
 		t.Errorf("what goes by itself: %v", found)
 	}
-	must(t, second(r.Register(ctx, now.Add(time.Second), registration("b", 1, topics(3)))))
+	must(t, second(r.Register(ctx, now.Add(time.Second), registration("b", 1, manyTopics(3)))))
 	if found := expiring(); found["G"] {
 		t.Error("a broker that is back goes by itself")
+	}
+}
+
+// TestGroupItemSize measures the group that one write unit has to pay for: of
+// brokers behind three gateways, or heard by two fronts and a gateway.
+func TestGroupItemSize(t *testing.T) {
+	for name, leases := range map[string][]core.Lease{
+		"three gateways": {{Session: sessionIDs[0], Said: began}, {Session: sessionIDs[1], Said: began}, {Session: sessionIDs[2], Said: began}},
+		"fronts":         {{Front: "https", Said: began}, {Front: "tcp-" + sessionIDs[1], Said: began}, {Session: sessionIDs[0], Said: began}},
+	} {
+		s := newScene(t, nil)
+		g := core.Group{
+			Name: "broker-production-a", Cluster: cluster, Said: began, Overridden: began, Deleted: began,
+			Writer: core.Writer{ID: sessionIDs[0], Until: began},
+		}
+		for id := range int64(3) {
+			addr := fmt.Sprintf("10.20.30.4%d:10911", id)
+			g.Replicas = append(g.Replicas, core.Replica{
+				ID: id, Addr: addr, HAAddr: fmt.Sprintf("10.20.30.4%d:10912", id), Zone: "zone-a", Timeout: core.DefaultTimeout, Digest: 1<<63 + 1,
+				DataVersion: core.DataVersion{StateVersion: 3, Timestamp: began.UnixMilli(), Counter: 1234}, Registered: began, Said: began,
+				Leases: leases,
+			})
+		}
+		for i := range 8 {
+			g.Outbox = append(g.Outbox, core.Event{
+				Kind: core.BrokerRegistered, Revision: core.Revision(123456 + i), At: began, Cluster: g.Cluster, Broker: g.Name,
+				ID: int64(i % 3), Addr: g.Replicas[i%3].Addr, OldAddr: fmt.Sprintf("10.20.31.%d:10911", i),
+			})
+		}
+		must(t, second(s.healthy().PutGroup(t.Context(), g)))
+		size := itemSize(s.items(t)[0])
+		t.Logf("3 replicas, 3 leases each, 8 events, %s: %d bytes", name, size)
+		if size > 1024 {
+			t.Errorf("%s: the group takes %d bytes, a write unit pays for 1024", name, size)
+		}
+		s.close(t)
 	}
 }

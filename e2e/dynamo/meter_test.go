@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 
+	"signpost/infra/cost"
 	"signpost/internal/dynamo"
 )
 
@@ -42,19 +43,25 @@ func (m *meter) handle(ctx context.Context, in middleware.InitializeInput, next 
 	case errors.As(err, &refused): // costs as much as a write, and says nothing
 		m.count(fmt.Sprintf("%T refused", in.Parameters), true, math.Ceil(float64(max(itemSize(refused.Item), 1))/1024))
 	case err == nil:
-		m.add(out.Result)
+		m.add(in.Parameters, out.Result)
 	}
 	return out, metadata, err
 }
 
-func (m *meter) add(result any) {
+// add counts what an answer tells. DynamoDB Local takes nothing for what is not
+// there; DynamoDB takes the least that a read costs.
+func (m *meter) add(asked, result any) {
 	switch r := result.(type) {
 	case *awsdynamodb.GetItemOutput:
-		m.count("get", false, *r.ConsumedCapacity.CapacityUnits)
+		m.count("get", false, max(*r.ConsumedCapacity.CapacityUnits, leastRead(asked.(*awsdynamodb.GetItemInput).ConsistentRead)))
 	case *awsdynamodb.QueryOutput:
-		m.count("query", false, *r.ConsumedCapacity.CapacityUnits)
+		m.count("query", false, max(*r.ConsumedCapacity.CapacityUnits, leastRead(asked.(*awsdynamodb.QueryInput).ConsistentRead)))
 	case *awsdynamodb.BatchGetItemOutput:
-		m.count("batch get", false, *r.ConsumedCapacity[0].CapacityUnits)
+		least := 0.0
+		for _, ask := range asked.(*awsdynamodb.BatchGetItemInput).RequestItems {
+			least = float64(len(ask.Keys)) * leastRead(ask.ConsistentRead)
+		}
+		m.count("batch get", false, max(*r.ConsumedCapacity[0].CapacityUnits, least))
 	case *awsdynamodb.UpdateItemOutput:
 		m.count("update", true, *r.ConsumedCapacity.CapacityUnits)
 	case *awsdynamodb.DeleteItemOutput:
@@ -64,6 +71,13 @@ func (m *meter) add(result any) {
 	default:
 		panic(fmt.Sprintf("what does a %T cost?", result))
 	}
+}
+
+func leastRead(consistent *bool) float64 {
+	if consistent != nil && *consistent {
+		return 1
+	}
+	return 0.5
 }
 
 func (m *meter) count(call string, write bool, units float64) {
@@ -77,19 +91,46 @@ func (m *meter) count(call string, write bool, units float64) {
 	m.calls = append(m.calls, fmt.Sprintf("%s %.1f", call, units))
 }
 
-// measure runs do and fails if it consumes more than the budget.
-func (m *meter) measure(t *testing.T, what string, writes, reads float64, do func() error) {
+// metered is a store on a new table that tells what its calls consume.
+type metered struct {
+	*dynamo.Store
+	*world
+	meter
+	measured map[string]bool // names of operations
+}
+
+// newMetered returns one whose clock is the world's.
+func newMetered(t *testing.T, opts ...dynamo.Option) *metered {
+	m := &metered{world: newWorld(t), measured: map[string]bool{}}
+	m.Store = dynamo.New(config, m.table, append(opts, dynamo.WithClock(m.time), dynamo.WithClient(m.install),
+		dynamo.WithClient(func(o *awsdynamodb.Options) { o.HTTPClient = connections }))...)
+	return m
+}
+
+// measure runs do and fails if it consumes more than the operation is reckoned
+// with.
+func (m *metered) measure(t *testing.T, op cost.Operation, do func() error) {
 	t.Helper()
-	m.mu.Lock()
-	m.writes, m.reads, m.calls = 0, 0, nil
-	m.mu.Unlock()
+	m.measured[op.Name] = true
+	m.measureUnits(t, op.Name, op.Takes, do)
+}
+
+func (m *metered) measureUnits(t *testing.T, what string, takes cost.Units, do func() error) {
+	t.Helper()
+	m.meter.reset()
 	if err := do(); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
-	t.Logf("%-60s %8.1f of %8.1f write, %6.1f of %6.1f read units, %d calls", what, m.writes, writes, m.reads, reads, len(m.calls))
-	if m.writes > writes || m.reads > reads {
-		t.Errorf("%s: %.1f write and %.1f read units, the budget is %.1f and %.1f:\n%q", what, m.writes, m.reads, writes, reads, m.calls[:min(len(m.calls), 60)])
+	t.Logf("%-55s %8.1f of %8.1f write, %6.1f of %6.1f read units, %d calls", what, m.writes, takes.Write, m.reads, takes.Read, len(m.calls))
+	if m.writes > takes.Write || m.reads > takes.Read {
+		t.Errorf("%s: %.1f write and %.1f read units, not %.1f and %.1f:\n%q", what, m.writes, m.reads, takes.Write, takes.Read, m.calls[:min(len(m.calls), 60)])
 	}
+}
+
+func (m *meter) reset() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writes, m.reads, m.calls = 0, 0, nil
 }
 
 // itemSize is what DynamoDB counts as an item's size, in bytes.
@@ -120,10 +161,4 @@ func valueSize(v types.AttributeValue) int {
 	default:
 		panic(fmt.Sprintf("how long is a %T?", v))
 	}
-}
-
-// newMetered returns a store on a new table, and what its calls consume.
-func newMetered(t *testing.T) (*dynamo.Store, *meter, string) {
-	m, table := &meter{}, newTable(t)
-	return dynamo.New(config, table, dynamo.WithClient(m.install)), m, table
 }

@@ -113,11 +113,14 @@ func topic(n int, queues int32) core.Topic {
 
 // state is what readers see of everything.
 type state struct {
-	rows [3]string // of each topic
-	rest string    // where routes lead to, the group and by what it stands, sessions, order configuration
+	rows  [3]string // of each topic
+	leads string    // to which brokers
+	rest  string    // the group and by what it stands, sessions, order configuration
 }
 
-func (s state) String() string { return strings.Join(s.rows[:], "\n") + "\n" + s.rest }
+func (s state) String() string {
+	return strings.Join(s.rows[:], "\n") + "\nroutes lead to " + s.leads + "\n" + s.rest
+}
 
 // mixes says whether s has each of its topics, and the rest, of one of those:
 // what was stopped half way has changed some of its topics.
@@ -127,7 +130,9 @@ func (s state) mixes(those []state) bool {
 			return false
 		}
 	}
-	return slices.ContainsFunc(those, func(o state) bool { return o.rest == s.rest })
+	return slices.ContainsFunc(those, func(o state) bool {
+		return o.rest == s.rest && (s.rows == [3]string{} || o.leads == s.leads)
+	})
 }
 
 // is says whether s is one of those.
@@ -144,8 +149,8 @@ func (s *scene) state(t *testing.T, r *core.Registry) (seen state) {
 			leads[fmt.Sprint(route.Brokers)] = true
 		}
 	}
+	seen.leads = fmt.Sprint(slices.Sorted(maps.Keys(leads)))
 	var b strings.Builder
-	fmt.Fprintln(&b, "routes lead to", slices.Sorted(maps.Keys(leads)))
 	store := s.healthy()
 	open, err := store.Sessions(ctx)
 	must(t, err)
@@ -222,6 +227,7 @@ type act struct {
 	name   string
 	before []step
 	do     func(ctx context.Context, r *core.Registry, now time.Time) error
+	sweeps bool // the sweeper does it
 }
 
 // prepare returns what a table holds before the act.
