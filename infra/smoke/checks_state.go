@@ -144,10 +144,13 @@ func (p *pass) many(ctx context.Context) {
 		if err != nil {
 			return err
 		}
-		if r.header.Get("Content-Encoding") == "gzip" {
+		switch packed := r.header.Get("Content-Encoding") == "gzip"; {
+		case packed:
 			if r.body, err = unzip(r.body); err != nil {
 				return err
 			}
+		case len(r.body) > 1<<20:
+			return fmt.Errorf("%d bytes came uncompressed", len(r.body))
 		}
 		var a struct{ TopicList []string }
 		if err := json.Unmarshal(r.body, &a); err != nil {
