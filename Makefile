@@ -4,7 +4,9 @@
 GO       ?= go
 FUZZTIME ?= 5s
 ARGS     ?=
+
 ARCHITECTURE ?= arm64
+BUILD_DIR    ?= .aws-sam/build
 
 .PHONY: help
 help: ## list the targets
@@ -72,15 +74,16 @@ table: ## create $TABLE_NAME at $AWS_ENDPOINT_URL_DYNAMODB as template.yaml defi
 .PHONY: sam-build
 sam-build: ## build the stack with SAM into .aws-sam (ARCHITECTURE=x86_64 for such functions)
 	PATH="$$(infra/tools.sh):$$PATH" SAM_CLI_TELEMETRY=0 CGO_ENABLED=0 GOFLAGS="$(FUNCTION_FLAGS) $$($(GO) env GOFLAGS)" \
-	  sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+	  sam build --build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: sam-local
 sam-local: ## the API on http://127.0.0.1:3000, over DynamoDB Local (Docker, JDK 17, Maven)
 	infra/sam-local.sh
 
+# Parameters are not given here: SAM would forget those that were answered before and saved in samconfig.toml.
 .PHONY: deploy
-deploy: sam-build ## build and deploy the stack; asks for its name and parameters (ARGS='--config-env NAME' and other flags of sam deploy)
-	PATH="$$(infra/tools.sh):$$PATH" SAM_CLI_TELEMETRY=0 sam deploy --parameter-overrides Architecture=$(ARCHITECTURE) $(or $(ARGS),--guided)
+deploy: sam-build ## build and deploy the stack, asking for its parameters (ARGS='--config-env NAME': as saved)
+	PATH="$$(infra/tools.sh):$$PATH" SAM_CLI_TELEMETRY=0 sam deploy $(or $(ARGS),--guided)
 
 .PHONY: smoke
 smoke: ## signed conformance pass over a running stack (ENDPOINT=https://..., ARGS='-read PROFILE ...')
