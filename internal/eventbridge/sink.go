@@ -29,8 +29,8 @@ const (
 // thousand times for a bus that is silent.
 const rest = 5 * time.Second
 
-// errResting is the error of what comes meanwhile.
-var errResting = errors.New("not asked again yet after a failure")
+// ErrResting is the error of what comes meanwhile.
+var ErrResting = errors.New("not asked again yet after a failure")
 
 // Client is the one call of EventBridge that is made here.
 type Client interface {
@@ -74,7 +74,7 @@ func (s *Sink) Publish(ctx context.Context, events []core.Event) (accepted int, 
 // put makes one call and returns how many entries, from the first on, it took.
 func (s *Sink) put(ctx context.Context, batch []types.PutEventsRequestEntry) (int, error) {
 	if failed := s.failed.Load(); failed != nil && s.now().Sub(*failed) < rest {
-		return 0, errResting
+		return 0, ErrResting
 	}
 	out, err := s.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: batch})
 	if err == nil {

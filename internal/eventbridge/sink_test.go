@@ -192,7 +192,7 @@ func TestRest(t *testing.T) {
 		b.answer = func(_ int, e []entry) (int, string) { return c.status, accept(len(e), c.refuse...) }
 		before := len(b.calls)
 		n, err := s.Publish(t.Context(), evicted(2))
-		if n != c.want || (err == nil) != (c.want == 2) || len(b.calls)-before != c.calls {
+		if n != c.want || (err == nil) != (c.want == 2) || errors.Is(err, eventbridge.ErrResting) != (c.calls == 0) || len(b.calls)-before != c.calls {
 			t.Errorf("%s: %d accepted in %d calls, %v", c.name, n, len(b.calls)-before, err)
 		}
 	}

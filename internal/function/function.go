@@ -53,7 +53,7 @@ func Start(publishes bool) (*Function, error) {
 	slog.SetDefault(f.Log) // what libraries log
 	ctx, cancel := context.WithTimeout(context.Background(), initTimeout)
 	defer cancel()
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLog{f.Log}))
 	if err != nil {
 		return nil, fmt.Errorf("configure the SDK: %w", err)
 	}

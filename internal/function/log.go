@@ -2,12 +2,16 @@ package function
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/smithy-go/logging"
 
 	"signpost/core"
+	"signpost/internal/eventbridge"
 )
 
 // NewLog returns a log of JSON lines with the keys that Lambda filters and
@@ -32,6 +36,17 @@ func (h requestLog) WithAttrs(a []slog.Attr) slog.Handler { return requestLog{h.
 // WithGroup keeps the request's id in what is derived.
 func (h requestLog) WithGroup(name string) slog.Handler { return requestLog{h.Handler.WithGroup(name)} }
 
+// sdkLog is where the AWS SDK logs. What it warns of is for who debugs: it does
+// so at each conditional write that DynamoDB refuses, an everyday answer.
+type sdkLog struct{ log *slog.Logger }
+
+// Logf writes a line.
+func (l sdkLog) Logf(c logging.Classification, format string, v ...any) {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("AWS SDK", "classification", string(c), "said", fmt.Sprintf(format, v...))
+	}
+}
+
 // loggedSink writes a line for each state change that another Sink has accepted.
 type loggedSink struct {
 	core.Sink
@@ -44,7 +59,7 @@ func (s loggedSink) Publish(ctx context.Context, events []core.Event) (int, erro
 		s.log.InfoContext(ctx, string(e.Kind), "clusterName", e.Cluster, "brokerName", e.Broker, "brokerId", e.ID,
 			"brokerAddr", e.Addr, "revision", e.Revision)
 	}
-	if err != nil { // they wait in their outbox
+	if err != nil && !errors.Is(err, eventbridge.ErrResting) { // they wait in their outbox
 		s.log.WarnContext(ctx, "events wait", "count", len(events)-n, "error", err)
 	}
 	return n, err

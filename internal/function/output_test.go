@@ -2,10 +2,12 @@ package function_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"signpost/internal/eventbridge"
 	"signpost/internal/function"
 )
 
@@ -22,7 +24,8 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%v does not name %s", err, name)
 		}
 	}
-	for _, clusters := range []string{`{"":["c"]}`, `{"a":[""]}`, `{"a":"*"}`, `{`} {
+	for _, clusters := range []string{`{"":["c"]}`, `{"a":[""]}`, `{"a":"*"}`, `{`,
+		`{"arn:aws:sts::111122223333:assumed-role/shims/shim-1":["c"]}`, `{"arn:aws:sts::111122223333:assumed-role/shims":["c"]}`} {
 		if c, err := function.ParseClusters(clusters); err == nil {
 			t.Errorf("%s is %v", clusters, c)
 		}
@@ -76,6 +79,19 @@ func TestWhatWaitsIsLogged(t *testing.T) {
 	}
 	if !found {
 		t.Error("nothing was said")
+	}
+}
+
+// TestABusThatFailedIsLoggedOnce: not again for everything that it is not even
+// asked to take.
+func TestABusThatFailedIsLoggedOnce(t *testing.T) {
+	i := newInstance(t, nil)
+	i.box.err = fmt.Errorf("put: %w", eventbridge.ErrResting)
+	call(t, i.Register(), register(), 200)
+	for _, line := range i.lines(t) {
+		if line["_aws"] == nil {
+			t.Errorf("line %v", line)
+		}
 	}
 }
 
