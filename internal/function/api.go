@@ -23,9 +23,9 @@ const (
 	margin = time.Second
 	// compressFrom is the size from which answers are gzipped.
 	compressFrom = 16 << 10
-	// maxAnswer is what a function can hand over (AWS Lambda: 6 MB payload),
-	// less what JSON and the headers add.
-	maxAnswer = 5 << 20
+	// maxAnswer is what a function can hand over (AWS Lambda: 6 MB of payload),
+	// less what stands around the body.
+	maxAnswer = 6<<20 - 16<<10
 )
 
 // API answers the events of API Gateway's HTTP APIs (payload format 2.0).
@@ -80,14 +80,21 @@ func (a *API) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (eve
 		a.f.Log.ErrorContext(ctx, "event not understood", "error", err)
 		return problem(http.StatusInternalServerError, "internal", "The server failed", ""), nil
 	}
-	if len(out.Body) > maxAnswer {
+	if quoted(out.Body) > maxAnswer {
 		return problem(http.StatusNotAcceptable, "not-acceptable", "The answer is larger than a function can hand over",
 			"ask with Accept-Encoding: gzip, or for less"), nil
 	}
 	return out, nil
 }
 
-// problem is an answer that is not httpapi's own, in its form.
+// quoted is how long a body is within the JSON of an answer. Those of httpapi
+// have no control characters, which would be longer still.
+func quoted(body string) int {
+	return len(body) + strings.Count(body, `"`) + strings.Count(body, `\`)
+}
+
+// problem is an answer that is not httpapi's own, in its form. It speaks for no
+// revision.
 func problem(status int, kind, title, detail string) events.APIGatewayV2HTTPResponse {
 	body, _ := json.Marshal(struct { // strings and numbers cannot fail
 		Type   string `json:"type"`
@@ -97,7 +104,10 @@ func problem(status int, kind, title, detail string) events.APIGatewayV2HTTPResp
 	}{"urn:signpost:problem:" + kind, title, status, detail})
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status, Body: string(body),
-		Headers: map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store"},
+		Headers: map[string]string{
+			"Content-Type": "application/problem+json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+			"Signpost-Revision": "0", "Signpost-Valid-For": "0", "Signpost-Guarded": "false",
+		},
 	}
 }
 
@@ -110,6 +120,11 @@ func tidied(e events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPRequest {
 	}
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
+	}
+	if stage := e.RequestContext.Stage; stage != "" && stage != "$default" {
+		if rest, ok := strings.CutPrefix(path, "/"+stage); ok && strings.HasPrefix(rest, "/") {
+			path = rest // only the default stage has no name in the path
+		}
 	}
 	e.RawPath = (&url.URL{Path: path}).EscapedPath()
 	e.RawQueryString = escaped(e.RawQueryString)

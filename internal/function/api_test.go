@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -149,8 +150,8 @@ func TestHostileEvents(t *testing.T) {
 			if err := json.Unmarshal([]byte(out.Body), &p); err != nil || !strings.HasPrefix(p.Type, "urn:signpost:problem:") || p.Status != out.StatusCode {
 				t.Errorf("%s %q: %d %q is no problem", class, name, out.StatusCode, out.Body)
 			}
-			if out.Headers["Content-Type"] != "application/problem+json" {
-				t.Errorf("%s %q: the problem is %s", class, name, out.Headers["Content-Type"])
+			if h := out.Headers; h["Content-Type"] != "application/problem+json" || h["Signpost-Revision"] == "" || h["Signpost-Valid-For"] == "" || h["Signpost-Guarded"] == "" {
+				t.Errorf("%s %q: the problem comes with %v", class, name, h)
 			}
 		}
 	}
@@ -192,6 +193,44 @@ func TestRecordedEvents(t *testing.T) {
 		}
 		call(t, h, e, 200)
 	}
+}
+
+// TestNamedStage: any stage but the default one stands at the beginning of the path.
+func TestNamedStage(t *testing.T) {
+	i := newInstance(t, map[string]string{"BASE_PATH": "/nameserver"})
+	for path, status := range map[string]int{
+		"/prod/v1/read/clusters": 200, "/prod/nameserver/v1/read/clusters": 200, "/v1/read/clusters": 200,
+		"/production/v1/read/clusters": 404, "/prod": 404, "/prod/prod/v1/read/clusters": 404,
+	} {
+		e := event("GET", path, "", "")
+		e.RequestContext.Stage = "prod"
+		call(t, i.Route(), e, status)
+	}
+	e := event("GET", "/$default/v1/read/clusters", "", "")
+	e.RequestContext.Stage = "$default"
+	call(t, i.Route(), e, 404)
+}
+
+// TestAnswersBeyondLambda: what an invocation cannot hand over is said to be
+// so; compressed it can. What counts is the answer's JSON, with the body as a
+// string in it.
+func TestAnswersBeyondLambda(t *testing.T) {
+	const limit = 6 << 20 // AWS Lambda: invocation payload
+	i := newInstance(t, nil)
+	body := `{"value":"` + strings.Repeat(`\"`, 64<<10) + `"}`
+	list := event("GET", "/v1/read/kv", "namespace=n", "")
+	for n := range 24 { // each of 4 bytes in the answer for one of the value
+		call(t, i.Register(), event("PUT", "/v1/admin/kv", fmt.Sprintf("namespace=n&key=%d", n), body), 204)
+		if n < 22 {
+			continue
+		}
+		out := call(t, i.Route(), list, map[int]int{22: 200, 23: 406}[n])
+		if b, err := json.Marshal(out); err != nil || len(b) > limit {
+			t.Errorf("%d bytes answered for %d values, %v", len(b), n+1, err)
+		}
+	}
+	list.Headers["accept-encoding"] = "gzip"
+	call(t, i.Route(), list, 200)
 }
 
 func TestBasePath(t *testing.T) {

@@ -94,7 +94,8 @@ const AllClusters = "*"
 type Clusters map[string][]string
 
 // ParseClusters reads a JSON object from callers to lists of clusters: from
-// ARNs of IAM users and roles, or from the subjects of JWTs. "" is nil.
+// ARNs of IAM users and roles, or from the subjects of JWTs. "" is nil. Callers
+// that are sessions of a role stand there as that role.
 func ParseClusters(text string) (Clusters, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -107,6 +108,9 @@ func ParseClusters(text string) (Clusters, error) {
 	for caller, clusters := range read {
 		if caller == "" || slices.Contains(clusters, "") {
 			return nil, errors.New("a caller or a cluster without a name")
+		}
+		if strings.Contains(caller, ":assumed-role/") { // who lists one session does not mean all of its role
+			return nil, fmt.Errorf("%q is a session: list its role, arn:aws:iam::ACCOUNT:role/NAME", caller)
 		}
 		name := identity(caller)
 		c[name] = append(c[name], clusters...)
