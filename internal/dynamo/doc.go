@@ -16,7 +16,8 @@
 // Every item carries a format number. A release reads its own format and the
 // one before, and refuses a later one, so a new format is written only once
 // every function in service reads it. Additions that an older function may
-// ignore are new attributes without a new number: what is updated in place
-// (groups, sessions, the revision, manifests) keeps attributes that the
-// updating function does not know.
+// ignore are new attributes of the item, without a new number: what is updated
+// in place (groups, sessions, the revision, manifests, KV) keeps attributes that
+// the updating function does not know. A group's map of replicas is no place
+// for additions: it is written whole.
 package dynamo
