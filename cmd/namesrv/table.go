@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/logging"
 
 	"signpost/internal/dynamo"
 )
@@ -25,7 +27,7 @@ const connectTime = 10 * time.Second
 func (a *app) openTable(ctx context.Context, name, kvPath string) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLog{a.log}))
 	switch {
 	case err != nil:
 		return fmt.Errorf("store: the AWS configuration: %w", err)
@@ -50,4 +52,13 @@ func (a *app) openTable(ctx context.Context, name, kvPath string) error {
 		a.log.Warn("KV lives in the table: the file of kvConfigPath is neither read nor written", "file", kvPath)
 	}
 	return nil
+}
+
+// sdkLog is what the SDK has to say beside its errors: of use to those only who
+// look for a fault in it.
+type sdkLog struct{ log *slog.Logger }
+
+// Logf logs for debugging, whatever the SDK takes it for.
+func (l sdkLog) Logf(_ logging.Classification, format string, v ...any) {
+	l.log.Debug("the AWS SDK says", "text", fmt.Sprintf(format, v...))
 }
