@@ -37,10 +37,10 @@ var (
 	WipeWrite         = Operation{"wipe write permission, 10,000 topics", Units{5, unbounded}, Units{3, 22}}
 	AddWrite          = Operation{"add write permission, 10,000 topics", Units{5, unbounded}, Units{3, 22}}
 	DeleteTopic       = Operation{"delete a topic, each live group that has it", Units{12, unbounded}, Units{9, 5}}
-	RouteCold         = Operation{"route of a topic on 16 groups, cold", Units{0, 21}, Units{0, 19}}
-	RouteChanged      = Operation{"the same after one of the groups has left", Units{0, 5}, Units{0, 3.5}}
+	RouteCold         = Operation{"route of a topic on 16 groups, cold", Units{0, 21}, Units{0, 18}}
+	RouteChanged      = Operation{"the same after one of the groups has left", Units{0, 5}, Units{0, 2.5}}
 	RouteUnchanged    = Operation{"the same, nothing changed", Units{0, 0.5}, Units{0, 0.5}}
-	RouteRenewed      = Operation{"the same where direct leases have moved", Units{0, unbounded}, Units{0, 17.5}}
+	RouteRenewed      = Operation{"the same where direct leases have moved", Units{0, unbounded}, Units{0, 16.5}}
 	TopicList         = Operation{"list of the topics of 1,000 groups", Units{0, unbounded}, Units{0, 1081}}
 	SweepCold         = Operation{"sweep of 1,000 groups behind 2 gateways, cold", Units{0, 260}, Units{0, 81}}
 	SweepWarm         = Operation{"the same, warm, nothing changed", Units{0, 10}, Units{0, 1}}
