@@ -64,9 +64,9 @@ func (a *Assumptions) Fields() []Field {
 		{"other-dashboards", &a.OtherDashboards, "dashboards that the account has besides; its first three cost nothing"},
 		{"series", &a.Series, "custom metrics that have values all month; none while idle"},
 
-		{"register-ms", &a.RegisterMillis, "a call of the register function, ms billed"},
-		{"route-ms", &a.RouteMillis, "a call of the route function, ms billed"},
-		{"sweep-ms", &a.SweepMillis, "a pass of the sweeper, ms billed"},
+		{"register-ms", &a.RegisterMillis, "a call of the register function, ms billed (a gateway's beat in 0.15 processors under the emulator: 5, 9 of 10 within 21)"},
+		{"route-ms", &a.RouteMillis, "a call of the route function, ms billed (there: 1 from memory, 9 from the table)"},
+		{"sweep-ms", &a.SweepMillis, "a pass of the sweeper, ms billed (there: 3 with nothing to do)"},
 		{"init-ms", &a.InitMillis, "the start of a function's instance, ms billed"},
 		{"inits", &a.InitsPerDay, "instances started a day, each function"},
 
