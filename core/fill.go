@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -17,11 +18,16 @@ const routeTime = DefaultTimeout
 // fill assembles a route and files it under the revision read before.
 // ErrNoTopic if no living broker has the topic.
 //
-// The sessions may be a moment old, and are under no guard: who is alive by them
-// is alive, for what they do not show are beats. Who seems to have lapsed is
-// judged by those of now.
-func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, sessions Sessions, was *Route) (*Route, error) {
+// The sessions are those beside the revision, which may be a moment old, and are
+// under no guard: who is alive by them is alive, for what they do not show are
+// beats. Who seems to have lapsed is judged by those of now.
+func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Revision, was *Route) (*Route, error) {
 	cleared := r.view.cleared.Load()
+	head, err := r.store.Head(ctx, rev, false)
+	if err != nil {
+		return nil, fmt.Errorf("read revision: %w", err)
+	}
+	sessions := head.Sessions
 	rows, err := r.store.Rows(ctx, topic)
 	if err != nil {
 		return nil, err

@@ -7,29 +7,28 @@ import (
 	"strings"
 )
 
-// sync brings the view up to the store's revision and returns it, with the
-// sessions as they were a moment ago. Where nothing is known there is nothing to
-// forget, and nothing is read to forget it.
-func (v *view) sync(ctx context.Context) (Revision, Sessions, error) {
+// sync brings the view up to the store's revision and returns it. Where nothing
+// is known there is nothing to forget, and nothing is read to forget it.
+func (v *view) sync(ctx context.Context) (Revision, error) {
 	rev := v.revision()
 	head, err := v.store.Head(ctx, rev, false)
 	if err != nil {
-		return 0, nil, fmt.Errorf("read revision: %w", err)
+		return 0, fmt.Errorf("read revision: %w", err)
 	}
 	if head.Revision <= rev {
-		return rev, head.Sessions, nil
+		return rev, nil
 	}
 	var sets map[string][]TopicFlag
 	read := head.Complete && !v.blank()
 	if read {
 		if sets, err = v.sets(ctx, head.Changes); err != nil {
-			return 0, nil, err
+			return 0, err
 		}
 	}
 	v.follow.Lock()
 	defer v.follow.Unlock()
 	if rev = v.revision(); head.Revision <= rev {
-		return rev, head.Sessions, nil // somebody else did
+		return rev, nil // somebody else did
 	}
 	if !head.Complete || !read && v.known() > 0 {
 		v.forgetAll()
@@ -40,7 +39,7 @@ func (v *view) sync(ctx context.Context) (Revision, Sessions, error) {
 		}
 	}
 	v.rev.Store(uint64(head.Revision))
-	return head.Revision, head.Sessions, nil
+	return head.Revision, nil
 }
 
 // sets reads the topics of the groups of which a change does not name what it

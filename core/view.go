@@ -80,7 +80,7 @@ func (v *view) find(topic string) (route *Route, absent bool) {
 
 // Route returns where a topic is. *NoTopicError if no living broker has it.
 func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Route, error) {
-	rev, sessions, err := r.view.sync(ctx)
+	rev, err := r.view.sync(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Rou
 	case absent:
 		err = &NoTopicError{ValidUntil: now.Add(absentTime)}
 	case route == nil || now.After(*route.validUntil.Load()):
-		route, err = r.fill(ctx, now, topic, rev, sessions, route)
+		route, err = r.fill(ctx, now, topic, rev, route)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("route of %s: %w", topic, err)
