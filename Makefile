@@ -39,7 +39,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 .PHONY: e2e
 e2e: build ## real brokers, clients, mqadmin and NameServers (JDK 17, Maven)
-	$(GO) test -tags e2e -p 1 -timeout 40m -count 1 ./e2e/...
+	$(GO) test -tags e2e -p 1 -timeout 40m -count 1 ./e2e/... ./cmd/namesrv
 
 .PHONY: captures
 captures: ## make the golden captures anew from the real NameServers

@@ -45,7 +45,9 @@ var accepted = []rule{
 		{v4, `unknown-code/(register-topic|member-group|heartbeat)/outcome`, answered(0)},
 		{v4, `acting-master-off/member-group-acting/outcome`, answered(0)},
 		{v480, `(unknown-code/add-write-permission|write-permission/add[^/]*)/outcome`, answered(0)},
-		{v480, `write-permission/(added|wiped-after-add)-[^/]+/body\.queueDatas\[broker-a\]\.perm`, given("6")},
+		{v480, `write-permission/added-[^/]+/body\.queueDatas\[broker-a\]\.perm`, given("6")},
+		// 4.8.0 answers no add, so nobody waits for one before the wipe: either may be the last.
+		{v480, `write-permission/wiped-after-add-[^/]+/body\.queueDatas\[broker-a\]\.perm`, given("6", "4")},
 	}},
 	{"A PROXY protocol prefix (v1, v2) is read on every connection, as by 5.x.", []where{
 		{v4, `frame-proxy/v[^/]+/outcome`, both("closed", "none")},

@@ -22,32 +22,9 @@ const replaysAtOnce = 48
 // 4.9.7 and 5.3.3 were asked, and compares the answers. What may differ, and
 // why, is in accepted.
 func TestAnswersAreThoseOfTheRealServers(t *testing.T) {
-	goldens, err := scenario.ReadGoldens(captures)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(goldens) < 200 {
-		t.Fatalf("only %d captures in %s", len(goldens), captures)
-	}
 	j := newJudge()
-	found := make([][]scenario.Difference, len(goldens))
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range replaysAtOnce {
-		workers.Go(func() {
-			for i := range next {
-				found[i] = replay(t, goldens[i], j)
-			}
-		})
-	}
-	for i := range goldens {
-		next <- i
-	}
-	close(next)
-	workers.Wait()
-
 	used := make([]bool, len(j.cases))
-	for _, d := range slices.Concat(found...) {
+	for _, d := range replayAll(t, j, replaysAtOnce, nil) {
 		if i := j.find(d); i >= 0 {
 			used[i] = true
 		} else {
@@ -61,10 +38,39 @@ func TestAnswersAreThoseOfTheRealServers(t *testing.T) {
 	}
 }
 
+// replayAll replays all captures, so many at once, against servers with these
+// flags besides the captures' own, and returns what differs.
+func replayAll(t *testing.T, j *judge, atOnce int, flags func() ([]string, error)) []scenario.Difference {
+	goldens, err := scenario.ReadGoldens(captures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(goldens) < 200 {
+		t.Fatalf("only %d captures in %s", len(goldens), captures)
+	}
+	found := make([][]scenario.Difference, len(goldens))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range atOnce {
+		workers.Go(func() {
+			for i := range next {
+				found[i] = replay(t, goldens[i], j, flags)
+			}
+		})
+	}
+	for i := range goldens {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+
+	return slices.Concat(found...)
+}
+
 // replay asks this server, with the properties that the real one had, what the
 // real one was asked. It is called by goroutines of the test's, so it must not
 // end the test.
-func replay(t *testing.T, g *scenario.Golden, j *judge) []scenario.Difference {
+func replay(t *testing.T, g *scenario.Golden, j *judge, flags func() ([]string, error)) []scenario.Difference {
 	fail := func(err error) []scenario.Difference {
 		t.Errorf("%s/%s: %v", g.Version, g.Scenario, err)
 		return nil
@@ -75,7 +81,15 @@ func replay(t *testing.T, g *scenario.Golden, j *judge) []scenario.Difference {
 	if err := os.WriteFile(file, []byte(strings.Join(props, "\n")+"\n"), 0o600); err != nil {
 		return fail(err)
 	}
-	p, err := start(t, dir, "-c", file)
+	args := []string{"-c", file}
+	if flags != nil {
+		more, err := flags()
+		if err != nil {
+			return fail(err)
+		}
+		args = append(args, more...)
+	}
+	p, err := start(t, dir, args...)
 	if err != nil {
 		return fail(err)
 	}
