@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,34 +16,41 @@ import (
 // reads notes what is read of a store.
 type reads struct {
 	core.Store
+	mu     sync.Mutex
 	groups []string // names
 	rows   int
 	sets   int
 	other  []string // calls
 }
 
+func (r *reads) note(read func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	read()
+}
+
 func (r *reads) Group(ctx context.Context, name string) (core.Group, error) {
-	r.other = append(r.other, "Group")
+	r.note(func() { r.other = append(r.other, "Group") })
 	return r.Store.Group(ctx, name)
 }
 
 func (r *reads) Sessions(ctx context.Context) (core.Sessions, error) {
-	r.other = append(r.other, "Sessions")
+	r.note(func() { r.other = append(r.other, "Sessions") })
 	return r.Store.Sessions(ctx)
 }
 
 func (r *reads) Groups(ctx context.Context, names []string) ([]core.Group, error) {
-	r.groups = append(r.groups, names...)
+	r.note(func() { r.groups = append(r.groups, names...) })
 	return r.Store.Groups(ctx, names)
 }
 
 func (r *reads) Rows(ctx context.Context, topic string) ([]core.Row, error) {
-	r.rows++
+	r.note(func() { r.rows++ })
 	return r.Store.Rows(ctx, topic)
 }
 
 func (r *reads) TopicSet(ctx context.Context, broker string) ([]core.TopicFlag, error) {
-	r.sets++
+	r.note(func() { r.sets++ })
 	return r.Store.TopicSet(ctx, broker)
 }
 
