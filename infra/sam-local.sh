@@ -39,7 +39,7 @@ trap 'kill $sam $dynamodb $bus 2>/dev/null || true; [ -z "$sam" ] || wait $sam |
 trap 'exit 130' INT TERM
 for _ in $(seq 120); do # a minute
   kill -0 $dynamodb 2>/dev/null || { cat "$folder/dynamodb.log" >&2; die "DynamoDB Local did not start"; }
-  ! (: < "/dev/tcp/127.0.0.1/$dynamodb_port") 2>/dev/null || break
+  ! curl -s -m 5 -o "$folder/answer" "http://127.0.0.1:$dynamodb_port" || break
   sleep 0.5
 done
 TABLE_NAME=$table AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:$dynamodb_port make table

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,9 +84,12 @@ func samLocal(t *testing.T, host string) string {
 		}
 	})
 	address := "127.0.0.1:" + port
+	client := http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
 	for deadline := time.Now().Add(startTimeout); ; {
-		if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
-			c.Close()
+		// A connection alone says nothing: one to a port on which nobody listens can meet itself.
+		if r, err := client.Get("http://" + address); err == nil {
+			r.Body.Close()
 			return address
 		}
 		select {
