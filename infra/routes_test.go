@@ -48,7 +48,12 @@ func TestEveryRouteIsOfItsClassOnly(t *testing.T) {
 			if at(s, "Effect") != "Allow" || at(s, "Action") != "execute-api:Invoke" {
 				t.Errorf("%s: %v is more than calling the API", p.id, s)
 			}
-			policies[strings.ToLower(class)] = append(policies[strings.ToLower(class)], list(at(s, "Resource"))...)
+			for _, arn := range list(at(s, "Resource")) {
+				if !strings.HasSuffix(arn, "/v1/"+strings.ToLower(class)+"/*") || strings.Count(arn, "*") != 1 {
+					t.Errorf("%s: %s leaves room for what is to come", p.id, arn)
+				}
+				policies[strings.ToLower(class)] = append(policies[strings.ToLower(class)], arn)
+			}
 		}
 	}
 	if n := len(stack.of("AWS::IAM::ManagedPolicy")); n != len(policies) {
