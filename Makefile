@@ -1,5 +1,5 @@
 # `make run` starts the NameServer on :9876; Go alone is enough for it.
-# `make test` runs every test; it needs a JDK 17 and Maven for the real RocketMQ.
+# `make test` runs every test; it needs a JDK 17, Maven, Python 3 and Docker, which it starts itself as root on Debian.
 
 GO       ?= go
 FUZZTIME ?= 5s
@@ -38,7 +38,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 	GO=$(GO) FUZZTIME=$(FUZZTIME) ./fuzz.sh
 
 .PHONY: e2e
-e2e: build ## real brokers, clients, mqadmin and NameServers (JDK 17, Maven)
+e2e: build ## real brokers, clients and NameServers, and the stack locally (JDK 17, Maven, Python 3, Docker)
 	$(GO) test -tags e2e -p 1 -timeout 40m -count 1 ./e2e/... ./cmd/namesrv
 
 .PHONY: captures
