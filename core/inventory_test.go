@@ -228,3 +228,97 @@ func TestSweepIsNotMisledByWhatItKept(t *testing.T) {
 		w.equal("told", sweeper.sink.told(), "BrokerRegistered 0=a; TopicRouteChanged 2 T,U")
 	})
 }
+
+func TestSweepReadsAgainUntilItIsDone(t *testing.T) {
+	b := a("b1", 0, "a", "T", "U")
+	expect := func(t *testing.T, sweeper *world, reads *noted, want ...string) {
+		t.Helper()
+		for i, want := range want {
+			sweeper.sweep()
+			sweeper.equal(fmt.Sprint("pass ", i), reads.took(), want)
+		}
+	}
+	t.Run("what waits for the sink", func(t *testing.T) {
+		w, sweeper, reads := swept(t, 0, func(*world) {})
+		w.sink.accept = func(core.Event) bool { return false }
+		w.register(b)
+		sweeper.sink.accept = func(core.Event) bool { return false }
+		expect(t, sweeper, reads, "head [b1] b1", "head [b1] b1")
+		sweeper.sink.accept = nil
+		expect(t, sweeper, reads, "head [b1] b1", "head [b1]", "head")
+	})
+	t.Run("what is gone", func(t *testing.T) {
+		_, sweeper, reads := swept(t, 0, func(w *world) { w.register(b); w.unregister(b) })
+		sweeper.step(core.GraceTime)
+		expect(t, sweeper, reads, "head")
+		sweeper.step(ms)
+		expect(t, sweeper, reads, "head [b1] b1 sessions", "head [b1]", "head")
+	})
+	t.Run("a writer at work", func(t *testing.T) {
+		w, sweeper, reads := swept(t, 0, func(w *world) {
+			w.register(b.change(func(b *broker) { b.Timeout = time.Hour }))
+		})
+		store := newFaulty(w.store)
+		store.die("WriteTopics", 1, false)
+		if newWorldOver(t, store).registerErr(b.with(core.Topic{Name: "N"})) == nil {
+			t.Fatal("no crash")
+		}
+		w.register(a("b2", 0, "b", "T", "U").change(func(b *broker) { b.Timeout = time.Hour }))
+		sweeper.step(30 * time.Minute)
+		expect(t, sweeper, reads, "head all b1 sessions", "head [b1]", "head")
+		w.equal("told", sweeper.sink.told(), "TopicRouteChanged 0 ")
+	})
+	t.Run("all, if that is less", func(t *testing.T) {
+		_, sweeper, reads := swept(t, 0, func(w *world) {
+			for n := range 80 {
+				b := a(fmt.Sprintf("b%02d", n), 0, fmt.Sprint("a", n), "T", "U")
+				if n > 20 {
+					b.Timeout = time.Hour
+				}
+				w.register(b)
+			}
+		})
+		sweeper.step(120 * time.Second) // at the deadline of 21
+		expect(t, sweeper, reads, "head all")
+	})
+	t.Run("another clock, another table", func(t *testing.T) {
+		w, sweeper, reads := swept(t, 0, func(w *world) { w.register(b) })
+		sweeper.step(-ms)
+		expect(t, sweeper, reads, "head all", "head")
+		reads.Store = memory.New()
+		expect(t, sweeper, reads, "head all")
+		if swept := sweeper.sweep(); !swept.Next.IsZero() {
+			t.Fatal(swept)
+		}
+		w.routes("T", aRoute)
+	})
+	t.Run("not what a session keeps that is alive", func(t *testing.T) {
+		w, sweeper, reads := swept(t, 0, func(w *world) {
+			short := func(b *broker) { b.Timeout = 10 * time.Second }
+			w.open("s")
+			w.register(b.change(short).via("s", 0), a("b2", 0, "b", "T", "U").change(short))
+		})
+		_, passes, err := sweeper.stays(time.Second)
+		w.must(err)
+		w.equal("reads", reads.took(), "head")
+		sweeper.now = epoch
+		_, passes, err = sweeper.stays(8 * time.Second)
+		w.must(err)
+		w.equal("reads", reads.took(), "head")
+		_, passes, err = sweeper.stays(40*time.Second, at{10 * time.Second, func(*world) { w.now = sweeper.now; w.beatSession("s"); w.unregister(a("b2", 0, "b")) }})
+		w.must(err)
+		w.equal("passes", fmt.Sprint(passes), "[0s 10.001s 40.001s]")
+		w.equal("reads", reads.took(), "head [b2] head [b2] head [b1] all b1 sessions")
+	})
+	t.Run("lost events are counted", func(t *testing.T) {
+		w, sweeper, _ := swept(t, 0, func(w *world) { w.register(b) })
+		w.sink.accept = func(core.Event) bool { return false }
+		for range 6 { // two events each
+			w.unregister(b)
+			w.register(b)
+		}
+		if dropped := w.stored("b1").Dropped; dropped == 0 || sweeper.sweep().Dropped != dropped || sweeper.sweep().Dropped != 0 {
+			t.Fatal("not counted:", dropped)
+		}
+	})
+}

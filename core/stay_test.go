@@ -50,7 +50,7 @@ func TestSweepStaysForADeadlineThatNobodyRenewed(t *testing.T) {
 		"a deadline at the end":   {[]at{{0, says(b)}, {sec(60), nil}}, sec(60), nil, "[1m0s 2m0.001s]", "a 2m0.001s"},
 		"one just beyond":         {[]at{{0, says(b)}, {sec(60) - ms, nil}}, sec(60), nil, "[59.999s]", ""},
 		"renewed at the last":     {[]at{{0, says(b)}, {sec(90), nil}}, sec(60), []at{{sec(120), says(b)}}, "[1m30s 2m0.001s]", ""},
-		"renewed before it":       {[]at{{0, says(b)}, {ms, nil}, {sec(80), says(b)}, {sec(90), nil}}, sec(60), nil, "[1m30s]", ""},
+		"renewed before it":       {[]at{{0, says(b)}, {ms, func(w *world) { w.sweep() }}, {sec(80), says(b)}, {sec(90), nil}}, sec(60), nil, "[1m30s]", ""},
 		"lapsed already":          {[]at{{0, says(b)}, {sec(150), nil}}, sec(60), nil, "[2m30s]", "a 2m30s"},
 		"two within two seconds":  {[]at{{0, says(b)}, {sec(1), says(a("b2", 0, "b", "T", "U"))}, {sec(90), nil}}, sec(60), nil, "[1m30s 2m0.001s 2m2.001s]", "a 2m0.001s b 2m2.001s"},
 		"due at once":             {[]at{{0, says(b)}, {sec(120), nil}}, sec(60), nil, "[2m0s 2m2s]", "a 2m2s"},
