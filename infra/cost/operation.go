@@ -24,7 +24,7 @@ var (
 	FirstRegistration = Operation{"first registration of 10,000 topics", Units{10_400, unbounded}, Units{10_158, 4}}
 	UnchangedBody     = Operation{"direct heartbeat with an unchanged full body", Units{1, 0}, Units{1, 0}}
 	DirectBeat        = Operation{"direct light heartbeat", Units{1, 0}, Units{1, 0}}
-	OpenSession       = Operation{"a gateway opens a session", Units{unbounded, unbounded}, Units{2, 0}}
+	OpenSession       = Operation{"a gateway opens a session", Units{unbounded, unbounded}, Units{2, 1}}
 	SessionBeat       = Operation{"session beat, answered with the revision", Units{1, 0.5}, Units{1, 0.5}}
 	NewSession        = Operation{"unchanged broker through a new session", Units{1, unbounded}, Units{1, 2}}
 	NewSessionPruned  = Operation{"the same where an old lease is pruned", Units{2, unbounded}, Units{1, 2}}
