@@ -22,6 +22,7 @@ func forgetCode() error {
 		return err
 	}
 	defer maps.Close()
+	found := false
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		var from, to uintptr
 		var mode, path string
@@ -34,6 +35,10 @@ func forgetCode() error {
 		if _, _, errno := syscall.Syscall(syscall.SYS_MADVISE, from, to-from, syscall.MADV_DONTNEED); errno != 0 {
 			return fmt.Errorf("madvise: %w", errno)
 		}
+		found = true
+	}
+	if !found {
+		return fmt.Errorf("nothing of %s is mapped", self)
 	}
 	return nil
 }

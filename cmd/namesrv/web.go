@@ -64,8 +64,9 @@ func (a *app) api() http.Handler {
 	return httpapi.New(httpapi.Options{
 		Read: waitingReader{a.registry, a.switches}, Write: a.registry,
 		Identity: httpapi.Anyone, Now: a.storage.now, Log: a.log,
-		Limits: httpapi.Limits{
-			Body: cfg.Limits.RegistrationBytes, Inflated: cfg.Limits.InflatedBytes, Topics: cfg.Limits.TopicsPerRegistration,
+		Limits: httpapi.Limits{ // what openapi.yaml says, or what is less
+			Body: min(cfg.Limits.RegistrationBytes, 16<<20), Inflated: min(cfg.Limits.InflatedBytes, 64<<20),
+			Topics: cfg.Limits.TopicsPerRegistration,
 		},
 		CompressFrom: compressFrom, BrokerTimeout: cfg.Rules.BrokerTimeout,
 	})

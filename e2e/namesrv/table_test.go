@@ -105,7 +105,7 @@ func TestKVLivesInTheTable(t *testing.T) {
 
 func TestWithoutItsTableItDoesNotStart(t *testing.T) {
 	s := begin(t, "no-such-table")
-	<-s.ended
+	wait(t, "it goes on", s.hasEnded)
 	if says := fmt.Sprintf("store: there is no table no-such-table in %s", region); s.err == nil || !strings.Contains(s.out.String(), says) {
 		t.Errorf("%v\n%s", s.err, s.out)
 	}

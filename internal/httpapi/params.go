@@ -47,6 +47,16 @@ func parseParams(query string, names []string) (params, error) {
 	return p, nil
 }
 
+// String is the query as it was understood, sorted: a signature, and the
+// token beside it, are for no log.
+func (p params) String() string {
+	values := make(url.Values, len(p))
+	for name, value := range p {
+		values.Set(name, value)
+	}
+	return values.Encode()
+}
+
 // clip makes a caller's text fit for an answer.
 func clip(s string) string {
 	const longest = 64

@@ -189,7 +189,7 @@ func (s *Server) note(req *request, c call, a answer, err error) {
 	ctx := req.Context()
 	if err == nil {
 		if c.class() == "admin" {
-			s.o.Log.InfoContext(ctx, "administration", "call", c.String(), "query", req.URL.RawQuery, "caller", req.caller.ID)
+			s.o.Log.InfoContext(ctx, "administration", "call", c.String(), "query", req.params.String(), "caller", req.caller.ID)
 		}
 		return
 	}

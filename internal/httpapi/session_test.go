@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -183,5 +184,9 @@ func TestGuardIsTold(t *testing.T) {
 func TestPresignedCalls(t *testing.T) {
 	a := newAPI(t)
 	a.do("GET /v1/read/clusters?X-Amz-Signature=00&X-Amz-Date=20300102T030405Z&X-Amz-Security-Token=%00", nil).is(200)
+	a.do("DELETE /v1/admin/kv?namespace=n&key=%25RETRY%25g&X-Amz-Signature=f00d&X-Amz-Security-Token=secret", nil).is(204)
+	if log := a.log.String(); !strings.Contains(log, "key=%25RETRY%25g&namespace=n\"") || strings.Contains(log, "f00d") || strings.Contains(log, "secret") {
+		t.Errorf("the log says %s", log)
+	}
 	a.do("GET /v1/read/clusters?X-Amzn-Signature=00", nil).problem(400, "invalid-field", "\"X-Amzn-Signature\"")
 }
