@@ -36,7 +36,8 @@ func (r *Registry) DeleteKV(ctx context.Context, namespace, key string) (Revisio
 }
 
 // orderChanged raises the revision for the topic whose order configuration,
-// which is a part of its route, has changed.
+// which is a part of its route, has changed. If the process ends before it does,
+// the change is seen once the routes' time is up (routeTime).
 func (r *Registry) orderChanged(ctx context.Context, namespace, topic string) (Revision, error) {
 	if namespace != OrderNamespace {
 		return 0, nil
