@@ -3,20 +3,16 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
-	"io"
-	"log/slog"
-	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"signpost/core"
-	"signpost/internal/httpapi"
-	"signpost/internal/memory"
 )
 
 // TestSchemathesis: no call that anybody could make of the description is
@@ -28,14 +24,9 @@ func TestSchemathesis(t *testing.T) {
 	if err != nil {
 		t.Fatalf("infra/tools.sh: %v", err)
 	}
-	registry := core.New(memory.New(), core.Options{NewID: rand.Text})
-	api := httptest.NewServer(httpapi.New(httpapi.Options{
-		Read: registry, Write: registry, Identity: httpapi.Anyone, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		CompressFrom: 1024,
-	}))
-	defer api.Close()
+	api, log := launch(t)
 	cmd := exec.CommandContext(ctx, strings.TrimSpace(string(out))+"/schemathesis", "run", "../../infra/openapi.yaml",
-		"--url", api.URL, "--phases", "examples,coverage,fuzzing", "--max-examples", "40", "--seed", "1", "--generation-database", "none",
+		"--url", api, "--phases", "examples,coverage,fuzzing", "--max-examples", "40", "--seed", "1", "--generation-database", "none",
 		"--request-timeout", "30", "--continue-on-failure", "--suppress-health-check", "all",
 		// What is described may still be refused: a broker that is not
 		// registered cannot be unregistered. Numbers of brokers are taken in
@@ -50,5 +41,58 @@ func TestSchemathesis(t *testing.T) {
 	}
 	if !strings.Contains(string(report), "passed") {
 		t.Errorf("it has judged nothing:\n%s", report)
+	}
+	if strings.Contains(log.String(), `"level":"ERROR"`) {
+		t.Errorf("the NameServer says:\n%s", log)
+	}
+}
+
+// output is what a process writes.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+var webLine = regexp.MustCompile(`"httpAddr":"([^"]+)"`)
+
+// launch runs bin/namesrv over the memory store until the test ends, and
+// returns where its API is and what it logs.
+func launch(t *testing.T) (url string, log *output) {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "namesrv")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/namesrv").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	log = &output{}
+	cmd := exec.Command(binary, "--listenPort", "0", "--bindAddress", "127.0.0.1", "--httpAddr", "127.0.0.1:0",
+		"--store", "memory", "--kvConfigPath", filepath.Join(dir, "kvConfig.json"), "--logFormat", "json")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if line := webLine.FindStringSubmatch(log.String()); line != nil {
+			return "http://" + line[1], log
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not serve:\n%s", log)
+		}
 	}
 }
