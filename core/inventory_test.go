@@ -268,6 +268,19 @@ func TestSweepReadsAgainUntilItIsDone(t *testing.T) {
 		expect(t, sweeper, reads, "head all b1 sessions", "head [b1]", "head")
 		w.equal("told", sweeper.sink.told(), "TopicRouteChanged 0 ")
 	})
+	t.Run("a writer that finds nothing to change", func(t *testing.T) {
+		w, sweeper, reads := swept(t, 0, func(w *world) { w.register(b) })
+		sweeper.step(30 * time.Minute)
+		w.now = sweeper.now
+		w.register(b)
+		store := newFaulty(w.store)
+		store.before("WriteTopics", 1, func() { sweeper.sweep() })
+		writer := newWorldOver(t, store)
+		writer.now = w.now
+		writer.register(b.change(func(b *broker) { b.DataVersion.Counter++ }))
+		w.equal("reads", reads.took(), "head all")
+		expect(t, sweeper, reads, "head [b1]", "head")
+	})
 	t.Run("all, if that is less", func(t *testing.T) {
 		_, sweeper, reads := swept(t, 0, func(w *world) {
 			for n := range 80 {

@@ -122,13 +122,12 @@ func (r *Registry) sweep(ctx context.Context, now, until time.Time) (swept Swept
 	swept.Held, held = inv.held(p)
 	inv.told = r.tellHeld(ctx, held, inv.told)
 
-	errs := []error{r.closeSessions(ctx, head, p, all)}
-	var evicted []Event
-	evicted, err = r.actAll(ctx, p, inv.sorted())
-	swept.Evicted, errs = evicted, append(errs, err)
+	closed := r.closeSessions(ctx, head, p, all)
+	var acted, tidied error
+	swept.Evicted, acted = r.actAll(ctx, p, inv.sorted())
 	swept.Next = inv.next(p)
-	swept.Removed, err = r.tidyAll(ctx, p, inv, swept.Next)
-	return swept, errors.Join(append(errs, err)...)
+	swept.Removed, tidied = r.tidyAll(ctx, p, inv, swept.Next)
+	return swept, errors.Join(closed, acted, tidied)
 }
 
 // closeSessions closes those that ran out and on which nothing rests any more:
