@@ -323,6 +323,18 @@ func TestSweepReadsAgainUntilItIsDone(t *testing.T) {
 		w.equal("passes", fmt.Sprint(passes), "[0s 10.001s 40.001s]")
 		w.equal("reads", reads.took(), "head [b2] head [b2] head [b1] all b1 sessions")
 	})
+	t.Run("not while it stays, before it is due", func(t *testing.T) {
+		w, sweeper, reads := swept(t, 0, func(w *world) {
+			w.register(b)
+			w.step(10 * time.Second)
+			w.register(a("b2", 0, "b", "T", "U"))
+		})
+		sweeper.now = epoch.Add(100 * time.Second)
+		_, passes, err := sweeper.stays(160 * time.Second)
+		w.must(err)
+		w.equal("passes", fmt.Sprint(passes), "[1m40s 2m0.001s 2m10.001s]")
+		w.equal("reads", reads.took(), "head [b1 b2] head [b1] b1 sessions head [b1 b2] b2 sessions")
+	})
 	t.Run("lost events are counted", func(t *testing.T) {
 		w, sweeper, _ := swept(t, 0, func(w *world) { w.register(b) })
 		w.sink.accept = func(core.Event) bool { return false }
