@@ -63,6 +63,7 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 		Sink:  eventLog{log: log, events: a.metrics.event},
 		Rules: rules(cfg),
 		NewID: rand.Text,
+		Guard: cfg.Rules.Guard,
 		OnMinBroker: func(c core.MinBrokerChange) {
 			a.server.MinBrokerChanged(c)
 		},

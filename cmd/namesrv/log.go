@@ -54,6 +54,8 @@ func (l eventLog) Publish(_ context.Context, events []core.Event) (int, error) {
 	for _, e := range events {
 		attrs := []any{"cluster", e.Cluster, "broker", e.Broker}
 		switch e.Kind {
+		case core.MassExpiryHeld:
+			attrs = []any{"since", e.At, "gateways", e.Count}
 		case core.TopicRouteChanged:
 			attrs = append(attrs, "topics", e.Count, "first", e.Topics[:min(len(e.Topics), 3)])
 		default:

@@ -48,7 +48,7 @@ func newMetrics(a *app) *metrics {
 		}, []string{"method", "code"}),
 	}
 	for _, k := range []core.EventKind{core.BrokerRegistered, core.BrokerUnregistered, core.BrokerEvicted, core.MasterChanged,
-		core.TopicRouteChanged, core.BrokerNameConflict} {
+		core.TopicRouteChanged, core.BrokerNameConflict, core.MassExpiryHeld} {
 		m.events.WithLabelValues(string(k))
 	}
 	m.registry.MustRegister(requests{m}, m.opened, m.connections, m.refused, m.events, m.calls, state{a}, buildInfo(),

@@ -74,6 +74,7 @@ type Rules struct {
 	WaitForService                    time.Duration
 	BrokerTimeout                     time.Duration // of a broker that names none itself
 	ScanInterval                      time.Duration // of looking for brokers that ran out
+	Guard                             time.Duration // see core.Options
 }
 
 // Storage says where state is kept.

@@ -53,6 +53,9 @@ var table = []Key{
 	{Name: "scanNotActiveBrokerInterval", Kind: Millis, Default: "5000", Min: 100, Group: GroupRules,
 		Meaning: "how often brokers that ran out are announced; answers never wait for it",
 		at:      func(c *Config) any { return &c.Rules.ScanInterval }},
+	{Name: "guardSeconds", Kind: Seconds, Default: "0", Max: 3600, Group: GroupRules,
+		Meaning: "how much longer leases of gateways stand when all gateways fell silent at once; 0 is exact; over a stack's table, its GuardSeconds",
+		at:      func(c *Config) any { return &c.Rules.Guard }},
 
 	{Name: "kvConfigPath", Kind: Path, Default: userHome + "/namesrv/kvConfig.json", Group: GroupStorage,
 		Meaning: "file of the KV configuration, in Java's format; not used over DynamoDB, where KV lives in the table",
