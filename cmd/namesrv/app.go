@@ -55,12 +55,12 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 			a.close(ctx)
 		}
 	}()
-	if err = a.openStorage(ctx, cfg); err != nil {
+	if err = a.openStorage(ctx, cfg.Storage); err != nil {
 		return a, err
 	}
 	a.metrics = newMetrics(a)
 	a.registry = core.New(a.storage, core.Options{
-		Sink:  eventLog{log: log, events: a.metrics.event},
+		Sink:  eventLog{to: a.storage.bus, log: log, events: a.metrics.event},
 		Rules: rules(cfg),
 		NewID: rand.Text,
 		Guard: cfg.Rules.Guard,

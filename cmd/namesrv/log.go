@@ -45,13 +45,18 @@ func logKV(log *slog.Logger, table map[string]map[string]string) {
 // eventLog is the Sink of the local NameServer: a line and a count for each
 // change of state, none for a heartbeat.
 type eventLog struct {
+	to     core.Sink // told first, if not nil; what it does not accept comes again
 	log    *slog.Logger
 	events func(core.EventKind)
 }
 
-// Publish accepts everything.
-func (l eventLog) Publish(_ context.Context, events []core.Event) (int, error) {
-	for _, e := range events {
+// Publish accepts what to accepts, and everything without it.
+func (l eventLog) Publish(ctx context.Context, events []core.Event) (n int, err error) {
+	n = len(events)
+	if l.to != nil {
+		n, err = l.to.Publish(ctx, events)
+	}
+	for _, e := range events[:n] {
 		attrs := []any{"cluster", e.Cluster, "broker", e.Broker}
 		switch e.Kind {
 		case core.MassExpiryHeld:
@@ -67,5 +72,5 @@ func (l eventLog) Publish(_ context.Context, events []core.Event) (int, error) {
 		l.log.Info(string(e.Kind), append(attrs, "revision", e.Revision)...)
 		l.events(e.Kind)
 	}
-	return len(events), nil
+	return n, err
 }

@@ -23,21 +23,22 @@ type storage struct {
 	kv    *kvFile
 	table *dynamo.Store // shared with others
 
+	bus   core.Sink        // told what happens, beside the log; nil is nobody
 	now   func() time.Time // by which statements are stamped and judged
 	front string           // names the direct leases of the TCP front
 }
 
 // openStorage opens what the configuration names.
-func (a *app) openStorage(ctx context.Context, cfg *config.Config) error {
-	if name := cfg.Storage.Store.Table; name != "" {
-		return a.openTable(ctx, name, cfg.Storage.KVConfigPath)
+func (a *app) openStorage(ctx context.Context, cfg config.Storage) error {
+	if cfg.Store.Table != "" {
+		return a.openTable(ctx, cfg)
 	}
 	return a.openDisk(cfg)
 }
 
 // openDisk takes over the KV file and opens the store beside it.
-func (a *app) openDisk(cfg *config.Config) error {
-	path := cfg.Storage.KVConfigPath
+func (a *app) openDisk(cfg config.Storage) error {
+	path := cfg.KVConfigPath
 	table, err := kvfile.Load(path)
 	if err != nil {
 		return fmt.Errorf("kvConfigPath: %w", err)
@@ -47,14 +48,14 @@ func (a *app) openDisk(cfg *config.Config) error {
 	file.table.Store(&table)
 	kv := memory.WithKV(file, table)
 	var disk *memory.Store
-	if cfg.Storage.Store.Path == "" {
+	if cfg.Store.Path == "" {
 		a.log.Warn("nothing is kept on disk: after a restart brokers have to register again")
 		disk = memory.New(kv)
 	} else {
-		if err := os.MkdirAll(filepath.Dir(cfg.Storage.Store.Path), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o755); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
-		if disk, err = memory.Open(cfg.Storage.Store.Path, a.started, kv); err != nil {
+		if disk, err = memory.Open(cfg.Store.Path, a.started, kv); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
 	}

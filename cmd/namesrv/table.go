@@ -10,11 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/logging"
 
+	"signpost/internal/config"
 	"signpost/internal/dynamo"
+	"signpost/internal/eventbridge"
 )
 
 // connectTime is how long the table may take to answer at start: its five
@@ -24,21 +26,21 @@ const connectTime = 10 * time.Second
 // openTable works on a DynamoDB table that others may work on too. Where it
 // is, and by whose leave, is the SDK's own configuration: AWS_REGION,
 // AWS_ACCESS_KEY_ID and its like, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB.
-func (a *app) openTable(ctx context.Context, name, kvPath string) error {
+func (a *app) openTable(ctx context.Context, where config.Storage) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLog{a.log}))
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(sdkLog{a.log}))
 	switch {
 	case err != nil:
 		return fmt.Errorf("store: the AWS configuration: %w", err)
 	case cfg.Region == "":
 		return errors.New("store: no AWS region is set, AWS_REGION for one")
 	}
-	table := dynamo.New(cfg, name)
+	table := dynamo.New(cfg, where.Store.Table)
 	if err := table.Ping(ctx); err != nil {
 		var missing *types.ResourceNotFoundException
 		if errors.As(err, &missing) {
-			return fmt.Errorf("store: there is no table %s in %s", name, cfg.Region)
+			return fmt.Errorf("store: there is no table %s in %s", where.Store.Table, cfg.Region)
 		}
 		return fmt.Errorf("store: %w", err)
 	}
@@ -48,8 +50,11 @@ func (a *app) openTable(ctx context.Context, name, kvPath string) error {
 	// old one run out by themselves.
 	front := "tcp-" + strings.ToLower(rand.Text()[:10])
 	a.storage = storage{Store: table, table: table, now: table.Now, front: front}
-	if info, err := os.Stat(kvPath); err == nil && info.Size() > 0 {
-		a.log.Warn("KV lives in the table: the file of kvConfigPath is neither read nor written", "file", kvPath)
+	if where.EventBus != "" {
+		a.storage.bus = eventbridge.New(eventbridge.NewClient(cfg), where.EventBus)
+	}
+	if info, err := os.Stat(where.KVConfigPath); err == nil && info.Size() > 0 {
+		a.log.Warn("KV lives in the table: the file of kvConfigPath is neither read nor written", "file", where.KVConfigPath)
 	}
 	return nil
 }

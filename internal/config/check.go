@@ -18,6 +18,9 @@ func (ld *loader) check() {
 	} else if c.Storage.KVConfigPath == c.Storage.Store.Path {
 		ld.require("store", errors.New("is the file of kvConfigPath"))
 	}
+	if c.Storage.EventBus != "" && c.Storage.Store.Table == "" {
+		ld.require("eventBusName", errors.New("goes with store=dynamodb:TABLE only"))
+	}
 	if c.Limits.RegistrationBytes < c.Limits.FrameBytes {
 		ld.require("maxRegistrationBytes", fmt.Errorf("is less than maxFrameBytes, %d", c.Limits.FrameBytes))
 	}

@@ -81,6 +81,7 @@ type Rules struct {
 type Storage struct {
 	KVConfigPath string
 	Store        Store
+	EventBus     string // name or ARN; empty is none
 }
 
 // TLS is what Java reads from its tls.* system properties and TLS file.

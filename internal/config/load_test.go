@@ -198,6 +198,9 @@ func TestPrecedence(t *testing.T) {
 			if k.Name == "maxRegistrationBytes" || k.Name == "tls.test.mode.enable" {
 				rest = nil
 			}
+			if k.Name == "eventBusName" {
+				rest = append(rest, "--store", "dynamodb:routes")
+			}
 			path := file(t, k.Name+"="+texts[0]+"\n")
 			env := k.Env() + "=" + texts[1]
 			want := func(args, environ []string, text string, source Source) {

@@ -63,6 +63,9 @@ var table = []Key{
 	{Name: "store", Kind: Path, Default: userHome + "/namesrv/signpost.db", Group: GroupStorage,
 		Meaning: "file that keeps routes over a restart; memory keeps nothing; dynamodb:TABLE shares them with others over that table",
 		at:      func(c *Config) any { return &c.Storage.Store }},
+	{Name: "eventBusName", Kind: Text, Group: GroupStorage,
+		Meaning: "EventBridge bus, by name or ARN, that what happens over DynamoDB is told on, beside the log; over a stack's table, its bus",
+		at:      func(c *Config) any { return &c.Storage.EventBus }},
 
 	{Name: "tls.server.mode", Kind: Word, Words: []string{TLSDisabled, TLSPermissive, TLSEnforcing}, Default: TLSPermissive, Group: GroupTLS,
 		Meaning: "permissive takes connections with and without TLS on the same port, enforcing only with, disabled only without",
