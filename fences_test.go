@@ -57,6 +57,8 @@ var mayImport = map[string][]string{
 	"internal/httpapi":     {"core", "internal/wire", "internal/remoting"},
 	"internal/function":    {"core", "internal/dynamo", "internal/eventbridge", "internal/httpapi"},
 	"core/storetest":       {"core"},
+
+	"internal/upstream/api": {"core", "internal/wire"},
 }
 
 // coreNever is what the route model must not know.
