@@ -63,12 +63,12 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 		route.OrderConf, route.HasOrderConf = kv[topic]
 	}
 	route.Revision, route.brokers = rev, brokersOf(rows)
-	if again := now.Add(routeTime); again.Before(*route.validUntil.Load()) {
-		route.validUntil.Store(&again)
+	if h := route.holds.Load(); now.Add(routeTime).Before(h.until) {
+		h.until = now.Add(routeTime)
 	}
 	if was != nil && route.sameContent(was) {
 		// Only leases were renewed: keep what was encoded.
-		was.validUntil.Store(route.validUntil.Load())
+		was.holds.Store(route.holds.Load())
 		return was, nil
 	}
 	r.view.file(route, cleared)

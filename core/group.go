@@ -98,6 +98,16 @@ func (r Replica) Deadline(sessions Sessions, now time.Time) time.Time {
 	return last
 }
 
+// followed returns a session that holds the replica and goes on beating.
+func (r Replica) followed(sessions Sessions, now time.Time) (id string, ok bool) {
+	for _, l := range r.Leases {
+		if s, _ := sessions.Find(l.Session); s.followed(now) {
+			return l.Session, true
+		}
+	}
+	return "", false
+}
+
 // Alive is the one function that decides whether a broker is there (rule 1).
 func (r Replica) Alive(sessions Sessions, now time.Time) bool {
 	d := r.Deadline(sessions, now)
@@ -178,6 +188,22 @@ func (g Group) Live(sessions Sessions, now time.Time) Group {
 		g.Replicas = slices.DeleteFunc(slices.Clone(g.Replicas), func(r Replica) bool { return !r.Alive(sessions, now) })
 	}
 	return g
+}
+
+// FollowedUntil is the first moment at which a replica could go by its leases;
+// see Route.FollowedUntil.
+func (g Group) FollowedUntil(sessions Sessions, now time.Time) (until time.Time) {
+	for _, r := range g.Replicas {
+		if _, ok := r.followed(sessions, now); ok {
+			continue
+		}
+		d := r.Deadline(sessions, now)
+		if d.IsZero() { // by these sessions it is gone already
+			d = now
+		}
+		until = sooner(until, d)
+	}
+	return until
 }
 
 // Master returns the replica with id 0.

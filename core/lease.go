@@ -34,6 +34,16 @@ func (s Session) Deadline() time.Time { return s.Last.Add(SessionTimeout) }
 // Alive says whether the session can still be renewed at now.
 func (s Session) Alive(now time.Time) bool { return !s.Closed && !now.After(s.Deadline()) }
 
+// FollowTime is how old a session's last beat may be for its leases to be left
+// to those who hear of the sessions themselves. A session beats several times
+// within it, and what is left until its end is time enough to notice.
+const FollowTime = 20 * time.Second
+
+// followed says whether the session goes on beating, as far as is known at now.
+func (s Session) followed(now time.Time) bool {
+	return s.ID != "" && !s.Closed && !now.After(s.Last.Add(FollowTime))
+}
+
 // Sessions is sorted by ID and never modified once handed out.
 type Sessions []Session
 

@@ -20,8 +20,8 @@ type Route struct {
 	HasOrderConf bool
 	Revision     Revision // the state it was assembled from
 
-	validUntil atomic.Pointer[time.Time]
-	memo       [routeForms]atomic.Pointer[[]byte]
+	holds atomic.Pointer[hold] // nil if it rests on no lease
+	memo  [routeForms]atomic.Pointer[[]byte]
 
 	brokers []string // that have a row of the topic, shown or not
 
@@ -73,10 +73,40 @@ func (r *Route) Encoded(form RouteForm, encode func(*Route) []byte) []byte {
 // ValidUntil is the first moment at which a lease behind the route could run
 // out: a cache asks again after it.
 func (r *Route) ValidUntil() time.Time {
-	if t := r.validUntil.Load(); t != nil {
-		return *t
+	if h := r.holds.Load(); h != nil {
+		return h.until
 	}
 	return time.Time{}
+}
+
+// FollowedUntil is ValidUntil for one who hears of the sessions at least every
+// FollowTime: leases of sessions that have beaten within it do not count, for he
+// notices when one of them stops. The zero time if no other lease is behind the
+// route.
+func (r *Route) FollowedUntil(sessions Sessions, now time.Time) time.Time {
+	h := r.holds.Load()
+	if h == nil {
+		return time.Time{}
+	}
+	for _, id := range h.sessions {
+		if s, _ := sessions.Find(id); !s.followed(now) {
+			return h.until
+		}
+	}
+	return h.others
+}
+
+// Silent are the brokers that have the topic and do not live, sorted: it is
+// shown at them as soon as they are back.
+func (r *Route) Silent() []string {
+	var silent []string
+	for _, name := range r.brokers {
+		_, shown := slices.BinarySearchFunc(r.Brokers, name, func(b RouteBroker, name string) int { return cmp.Compare(b.Name, name) })
+		if !shown {
+			silent = append(silent, name)
+		}
+	}
+	return silent
 }
 
 // Near returns the route as seen from a zone: brokers of that zone, and those
@@ -87,7 +117,7 @@ func (r *Route) Near(zone string) *Route {
 		return r
 	}
 	near := &Route{Topic: r.Topic, OrderConf: r.OrderConf, HasOrderConf: r.HasOrderConf, Revision: r.Revision}
-	near.validUntil.Store(r.validUntil.Load())
+	near.holds.Store(r.holds.Load())
 	keep := map[string]bool{}
 	dropped := map[string]bool{}
 	for _, b := range r.Brokers {
@@ -123,25 +153,51 @@ const recheckTime = time.Second
 type validity struct {
 	first  time.Time // at which one of them could run out; zero: none can
 	lapsed bool      // a replica was left out which is not evicted yet
+
+	sessions []string  // that hold replicas, and are followed
+	others   time.Time // as first, of the replicas that none of these holds
+}
+
+// hold is what a route rests on.
+type hold struct {
+	until    time.Time // the first moment at which a lease could run out
+	sessions []string  // whose leases count as long as they beat, for who follows them
+	others   time.Time // as until, without what these hold; zero: nothing else
 }
 
 // judged takes in a group, as it is stored and reduced to what lives.
 func (v *validity) judged(stored, live Group, sessions Sessions, now time.Time) {
 	v.lapsed = v.lapsed || len(live.Replicas) < len(stored.Replicas)
 	for _, r := range live.Replicas {
-		if d := r.Deadline(sessions, now); v.first.IsZero() || d.Before(v.first) {
-			v.first = d
+		d := r.Deadline(sessions, now)
+		v.first = sooner(v.first, d)
+		if id, ok := r.followed(sessions, now); !ok {
+			v.others = sooner(v.others, d)
+		} else if !slices.Contains(v.sessions, id) {
+			v.sessions = append(v.sessions, id)
 		}
 	}
 }
 
+// sooner is the earlier of two moments, of which the zero time is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // until is the last moment at which the answer made at now is to be believed;
 // the zero time if it rests on no lease.
-func (v *validity) until(now time.Time) time.Time {
-	if again := now.Add(recheckTime); v.lapsed && (v.first.IsZero() || again.Before(v.first)) {
-		return again
+func (v *validity) until(now time.Time) time.Time { return v.hold(now).until }
+
+func (v *validity) hold(now time.Time) *hold {
+	h := &hold{until: v.first, sessions: v.sessions, others: v.others}
+	if v.lapsed {
+		again := now.Add(recheckTime)
+		h.until, h.others = sooner(h.until, again), sooner(h.others, again)
 	}
-	return v.first
+	return h
 }
 
 // assemble builds the route of a topic from its rows and its groups, whose
@@ -175,8 +231,7 @@ func assemble(topic string, rows []Row, groups []Group, sessions Sessions, rules
 	// A broker that came back under another name may be in two groups for a while.
 	slices.SortStableFunc(r.Filters, func(a, b FilterServers) int { return cmp.Compare(a.Addr, b.Addr) })
 	r.Filters = slices.CompactFunc(r.Filters, func(a, b FilterServers) bool { return a.Addr == b.Addr })
-	until := v.until(now)
-	r.validUntil.Store(&until)
+	r.holds.Store(v.hold(now))
 	return r, v.lapsed
 }
 

@@ -18,6 +18,9 @@ import (
 const (
 	// validAtMost bounds how long any answer may be kept (rule 6).
 	validAtMost = 30 * time.Second
+	// followedAtMost bounds it for who hears of the sessions by beats of his own:
+	// what he keeps is asked for again at least that often.
+	followedAtMost = time.Hour
 	// maxAge bounds how long HTTP caches, which know no revision, keep a route.
 	maxAge = 2 * time.Second
 
@@ -58,6 +61,15 @@ func (a answer) at(revision core.Revision, validFor time.Duration) answer {
 // validFor is how long what rests on leases until that moment may be kept.
 func validFor(now, until time.Time) time.Duration {
 	return max(0, min(validAtMost, until.Sub(now)))
+}
+
+// followedFor is the same for who hears of the sessions; the zero time is that
+// nothing else is behind it.
+func followedFor(now, until time.Time) time.Duration {
+	if until.IsZero() {
+		return followedAtMost
+	}
+	return max(0, min(followedAtMost, until.Sub(now)))
 }
 
 // write sends an answer or, if there is one, the error.

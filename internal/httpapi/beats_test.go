@@ -146,3 +146,43 @@ func TestBeatsFields(t *testing.T) {
 		a.do("POST /v1/register/beats", body).problem(400, "invalid-field", field)
 	}
 }
+
+// A gateway is told with its own words how the groups are then.
+func TestToldGroups(t *testing.T) {
+	a := newAPI(t)
+	a.do(openS1, nil).is(200)
+	type group struct {
+		Cluster, BrokerName string
+		BrokerAddrs         map[string]string
+		Replicas            []struct {
+			BrokerAddr string
+			Sessions   []string
+			Direct     bool
+		}
+		ValidForMillis int64
+	}
+	var registered struct{ Group *group }
+	b := broker("b", 0, "orders").but("session", "s1")
+	a.register(b).is(200).into(&registered)
+	if registered.Group != nil {
+		t.Errorf("not asked for: %+v", registered.Group)
+	}
+	a.register(broker("b", 1, "orders")).is(200)
+	a.register(b.but("returnGroup", true)).is(200).into(&registered)
+	g := registered.Group
+	if g == nil || g.BrokerName != "b" || len(g.Replicas) != 2 || g.Replicas[0].Sessions[0] != "s1" || !g.Replicas[1].Direct || g.ValidForMillis != 120_000 {
+		t.Errorf("the group is %+v", g)
+	}
+	var confirmed struct {
+		Answers []string
+		Groups  []group
+	}
+	beats := []object{beatOf(b).but("session", "s1"), beatOf(broker("a", 0)), beatOf(broker("b", 1))}
+	a.do("POST /v1/register/beats", object{"beats": beats, "returnGroups": true}).is(200).into(&confirmed)
+	if len(confirmed.Groups) != 2 || confirmed.Groups[0].BrokerName != "a" || len(confirmed.Groups[0].Replicas) != 0 || len(confirmed.Groups[1].Replicas) != 2 {
+		t.Errorf("the groups are %+v", confirmed.Groups)
+	}
+	if confirmed.Answers[0] != "ok" || confirmed.Answers[1] != "register" {
+		t.Errorf("the answers are %v", confirmed.Answers)
+	}
+}

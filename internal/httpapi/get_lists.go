@@ -150,6 +150,13 @@ type groupReply struct {
 	Replicas []replicaReply `json:"replicas"` // sorted by brokerId
 }
 
+// toldGroup is a group as a gateway is told of it with the answer to what it
+// said: it holds for so long, as a route does for one who follows the sessions.
+type toldGroup struct {
+	groupReply
+	ValidFor int64 `json:"validForMillis"`
+}
+
 type replicaReply struct {
 	BrokerID               int64       `json:"brokerId"`
 	BrokerAddr             string      `json:"brokerAddr"`
@@ -184,11 +191,16 @@ func (s *Server) getGroup(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	l.groups = []core.Group{g}
+	return l.answer(groupReplyOf(g, l.sessions, l.now))
+}
+
+func groupReplyOf(g core.Group, sessions core.Sessions, now time.Time) groupReply {
 	reply := groupReply{brokerData: brokerDataOf(g), Replicas: []replicaReply{}}
 	for _, r := range g.Replicas {
 		one := replicaReply{
 			BrokerID: r.ID, BrokerAddr: r.Addr, HAServerAddr: r.HAAddr, HeartbeatTimeoutMillis: r.Timeout.Milliseconds(),
-			RemainingMillis: max(0, r.Deadline(l.sessions, l.now).Sub(l.now).Milliseconds()),
+			RemainingMillis: max(0, r.Deadline(sessions, now).Sub(now).Milliseconds()),
 			DataVersion:     versionJSON{r.DataVersion.Counter, r.DataVersion.StateVersion, r.DataVersion.Timestamp},
 			Sessions:        []string{},
 		}
@@ -201,8 +213,7 @@ func (s *Server) getGroup(ctx context.Context, req *request) (answer, error) {
 		}
 		reply.Replicas = append(reply.Replicas, one)
 	}
-	l.groups = []core.Group{g}
-	return l.answer(reply)
+	return reply
 }
 
 type leaseList struct {

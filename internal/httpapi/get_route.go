@@ -59,12 +59,18 @@ func absentUntil(err error) (time.Time, bool) {
 // readRevision returns where the store stands, which is not below what the
 // asker or this process has seen already.
 func (s *Server) readRevision(ctx context.Context, known core.Revision, fresh bool) (core.Revision, error) {
+	head, err := s.readHead(ctx, known, fresh)
+	return head.Revision, err
+}
+
+// readHead returns that revision with the sessions.
+func (s *Server) readHead(ctx context.Context, known core.Revision, fresh bool) (core.Head, error) {
 	head, err := s.o.Read.Head(ctx, max(known, core.Revision(s.known.Load())), fresh)
 	if err != nil {
-		return 0, fmt.Errorf("read revision: %w", err)
+		return core.Head{}, fmt.Errorf("read revision: %w", err)
 	}
 	s.saw(head)
-	return head.Revision, nil
+	return head, nil
 }
 
 // routeAnswer is a route as seen from a zone. What is the same for everybody

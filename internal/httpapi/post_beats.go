@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,7 +16,8 @@ import (
 const inParallel = 16
 
 type beatAnswers struct {
-	Answers []string `json:"answers"` // in the order of the beats: ok, register, gone or busy
+	Answers []string    `json:"answers"`          // in the order of the beats: ok, register, gone or busy
+	Groups  []toldGroup `json:"groups,omitempty"` // if they were asked for: each once, sorted by name
 }
 
 // beats answers POST /v1/register/beats: light heartbeats of brokers, or a
@@ -26,7 +28,7 @@ func (s *Server) beats(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	beats, err := readBeats(body, s.o.Limits.Batch)
+	beats, wantsGroups, err := readBeats(body, s.o.Limits.Batch)
 	if err != nil {
 		return answer{}, err
 	}
@@ -51,13 +53,23 @@ func (s *Server) beats(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if wantsGroups {
+		names := make([]string, len(beats))
+		for i, b := range beats {
+			names[i] = b.Broker
+		}
+		slices.Sort(names)
+		if reply.Groups, err = s.told(ctx, slices.Compact(names)); err != nil {
+			return answer{}, err
+		}
+	}
 	return jsonAnswer(reply)
 }
 
-func readBeats(body []byte, most int) ([]core.Beat, error) {
-	beats := []core.Beat(nil)
+func readBeats(body []byte, most int) (beats []core.Beat, wantsGroups bool, err error) {
 	there := false
-	err := readObject(body, "", members{
+	err = readObject(body, "", members{
+		"returnGroups": flag(&wantsGroups),
 		"beats": func(value []byte) error {
 			there = true
 			return readList(value, "beats", most, func(i int, value []byte) error {
@@ -70,7 +82,7 @@ func readBeats(body []byte, most int) ([]core.Beat, error) {
 	if err == nil && !there {
 		err = present("", "beats", "")
 	}
-	return beats, err
+	return beats, wantsGroups, err
 }
 
 func readBeat(value []byte, path string) (b core.Beat, err error) {

@@ -29,6 +29,7 @@ type routeReply struct {
 	Status   string          `json:"status"`
 	ETag     string          `json:"etag,omitempty"`
 	ValidFor int64           `json:"validForMillis"`
+	Silent   []string        `json:"silent,omitempty"` // brokers that have the topic and do not live
 	Route    json.RawMessage `json:"route,omitempty"`
 }
 
@@ -44,15 +45,19 @@ func (s *Server) getRoutes(ctx context.Context, req *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	revision, err := s.readRevision(ctx, q.revision, q.consistent)
+	head, err := s.readHead(ctx, q.revision, q.consistent)
 	if err != nil {
 		return answer{}, err
 	}
 	now := s.o.Now()
-	reply := routesReply{Revision: uint64(revision), Routes: make([]routeReply, len(q.topics))}
+	holds := func(r *core.Route) time.Duration { return validFor(now, r.ValidUntil()) }
+	if q.sessions {
+		holds = func(r *core.Route) time.Duration { return followedFor(now, r.FollowedUntil(head.Sessions, now)) }
+	}
+	reply := routesReply{Revision: uint64(head.Revision), Routes: make([]routeReply, len(q.topics))}
 	err = each(ctx, len(q.topics), func(ctx context.Context, i int) error {
 		var err error
-		reply.Routes[i], err = s.routeReply(ctx, now, q.topics[i], q.zone)
+		reply.Routes[i], err = s.routeReply(ctx, now, q.topics[i], q.zone, holds)
 		return err
 	})
 	if err != nil {
@@ -60,10 +65,10 @@ func (s *Server) getRoutes(ctx context.Context, req *request) (answer, error) {
 	}
 	least := reply.cut(s.o.Limits.Answer)
 	a, err := jsonAnswer(reply)
-	return a.at(revision, least), err
+	return a.at(head.Revision, least), err
 }
 
-func (s *Server) routeReply(ctx context.Context, now time.Time, asked knownRoute, zone string) (routeReply, error) {
+func (s *Server) routeReply(ctx context.Context, now time.Time, asked knownRoute, zone string, holds func(*core.Route) time.Duration) (routeReply, error) {
 	reply := routeReply{Topic: asked.topic}
 	route, err := s.o.Read.Route(ctx, now, asked.topic)
 	if until, absent := absentUntil(err); absent {
@@ -74,7 +79,7 @@ func (s *Server) routeReply(ctx context.Context, now time.Time, asked knownRoute
 		return reply, err
 	}
 	a := routeAnswer(route, zone)
-	reply.ETag, reply.ValidFor = a.etag, validFor(now, route.ValidUntil()).Milliseconds()
+	reply.ETag, reply.ValidFor, reply.Silent = a.etag, holds(route).Milliseconds(), route.Silent()
 	if reply.Status = routeUnchanged; a.etag != asked.etag {
 		reply.Status, reply.Route = routeChanged, a.body
 	}
@@ -102,6 +107,7 @@ type routesQuery struct {
 	revision   core.Revision
 	zone       string
 	consistent bool
+	sessions   bool // the asker hears of the sessions by his own beats
 	topics     []knownRoute
 }
 
@@ -114,6 +120,7 @@ func readRoutesQuery(body []byte, most int) (q routesQuery, err error) {
 		"revision":   integer(&revision, 0),
 		"zone":       name(&q.zone),
 		"consistent": flag(&q.consistent),
+		"sessions":   flag(&q.sessions),
 		"topics": func(value []byte) error {
 			q.topics = []knownRoute{}
 			return readList(value, "topics", most, func(i int, value []byte) error {

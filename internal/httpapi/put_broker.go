@@ -22,6 +22,7 @@ type registered struct {
 	// Revision is what it raised; absent if it changed nothing.
 	Revision  uint64            `json:"revision,omitempty"`
 	OrderConf map[string]string `json:"orderTopicConf,omitempty"`
+	Group     *toldGroup        `json:"group,omitempty"` // if it was asked for
 }
 
 // registerBroker answers PUT /v1/register/broker: a broker's registration.
@@ -71,9 +72,39 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (answer, erro
 			return answer{}, err
 		}
 	}
-	a, err := jsonAnswer(reply)
-	a.revision = s.learn(said.Revision)
+	a := answer{revision: s.learn(said.Revision)}
+	if r.wantsGroup {
+		groups, err := s.told(ctx, []string{r.Broker})
+		if err != nil {
+			return answer{}, err
+		}
+		reply.Group = &groups[0]
+	}
+	b, err := jsonAnswer(reply)
+	a.body = b.body
 	return a, err
+}
+
+// told returns the named groups, in that order, as a gateway is told of them.
+// One that is not there has no replicas.
+func (s *Server) told(ctx context.Context, names []string) ([]toldGroup, error) {
+	head, err := s.o.Write.Head(ctx, core.Revision(s.known.Load()), true)
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	s.saw(head)
+	groups := make([]toldGroup, len(names))
+	err = each(ctx, len(names), func(ctx context.Context, i int) error {
+		now := s.o.Now()
+		g, err := s.o.Write.Group(ctx, now, names[i])
+		if err != nil && !errors.Is(err, core.ErrNotFound) {
+			return err
+		}
+		g.Name = names[i]
+		groups[i] = toldGroup{groupReplyOf(g, head.Sessions, now), followedFor(now, g.FollowedUntil(head.Sessions, now)).Milliseconds()}
+		return nil
+	})
+	return groups, err
 }
 
 // turn waits to be one of the registrations being worked on, which so cannot
@@ -110,6 +141,7 @@ type registration struct {
 	core.Registration
 	partial    bool
 	wantsOrder bool
+	wantsGroup bool
 
 	body     []byte
 	version  []byte // dataVersion, as it stands in the body
@@ -144,6 +176,7 @@ func readRegistration(body []byte) (*registration, error) {
 		"age":                      millis(&r.Age),
 		"partial":                  flag(&r.partial),
 		"returnOrderTopicConf":     flag(&r.wantsOrder),
+		"returnGroup":              flag(&r.wantsGroup),
 		"dataVersion":              raw(&r.version),
 		"topicConfigTable":         raw(&r.table),
 		"topicQueueMappingInfoMap": raw(&r.mappings),

@@ -297,3 +297,38 @@ func TestActingMasterInRoute(t *testing.T) {
 		t.Errorf("the slave does not act as master: %s", body)
 	}
 }
+
+// Who hears of the sessions keeps what living ones hold, and is told which
+// brokers would change it by coming back.
+func TestRoutesForWhoFollowsTheSessions(t *testing.T) {
+	a := newAPI(t)
+	a.do(openS1, nil).is(200)
+	a.register(broker("a", 0, "orders").but("session", "s1")).is(200)
+	a.register(broker("b", 0, "orders")).is(200)
+	a.do("POST /v1/register/unregister", beatOf(broker("b", 0))).is(204)
+	type routes struct {
+		Routes []struct {
+			Topic, Status  string
+			ValidForMillis int64
+			Silent         []string
+		}
+	}
+	ask := func(sessions bool) (got routes) {
+		t.Helper()
+		a.do("POST /v1/read/routes", object{"sessions": sessions, "topics": []object{{"topic": "orders"}, {"topic": "none"}}}).is(200).into(&got)
+		if r := got.Routes[0]; len(r.Silent) != 1 || r.Silent[0] != "b" {
+			t.Errorf("silent: %v", r.Silent)
+		}
+		return got
+	}
+	if got := ask(false); got.Routes[0].ValidForMillis != 30_000 {
+		t.Errorf("who does not follow keeps it for %d ms", got.Routes[0].ValidForMillis)
+	}
+	if got := ask(true); got.Routes[0].ValidForMillis != 3_600_000 || got.Routes[1].ValidForMillis != 30_000 {
+		t.Errorf("who follows keeps them for %+v", got)
+	}
+	a.step(core.FollowTime + time.Millisecond)
+	if got := ask(true); got.Routes[0].ValidForMillis != 99_999 {
+		t.Errorf("of a session that may have stopped it is kept for %d ms", got.Routes[0].ValidForMillis)
+	}
+}
