@@ -129,6 +129,12 @@ func measureSessions(t *testing.T, m *metered) {
 	m.measure(t, cost.NewSession, func() error {
 		return second(r.Register(ctx, began.Add(time.Second), through(s[1], registration(group, 1, nil))))
 	})
+	m.measure(t, cost.GroupTold, func() error {
+		if _, err := r.Head(ctx, 0, true); err != nil {
+			return err
+		}
+		return second(r.Group(ctx, began.Add(time.Second), group))
+	})
 	m.measure(t, cost.LeaseDropped, func() error {
 		return second(r.Unregister(ctx, began.Add(2*time.Second), core.Departure{
 			Cluster: cluster, Broker: group, Addr: master, Session: s[0], Owner: owner, LeaseOnly: true,

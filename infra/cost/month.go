@@ -99,12 +99,14 @@ func (a Assumptions) BehindShims(brokers float64) Month {
 	churn.call(busy, a.RouteMB, a.RouteMillis, a.AnswerBytes)
 	churn.call(busy, a.RegisterMB, a.RegisterMillis, a.AnswerBytes)
 	churn.add(a.Shims*often, NewSession)
+	churn.add(a.Shims*often, GroupTold)
 	rereads := a.Shims * a.topicsTouched(brokers)
 	churn[Reads] += rereads * a.routeRead()
 	churn[DataOut] += rereads * a.RouteBytes
 	// Each shim hears a broker leave, return and change, and says so.
 	said := a.Shims * (2*a.restarts(brokers) + a.topicChanges(brokers))
 	churn.call(said, a.RegisterMB, a.RegisterMillis, a.AnswerBytes)
+	churn.add(said, GroupTold)
 	churn.add((a.Shims-1)*a.restarts(brokers), LeaseDropped)
 	churn.add((a.Shims-1)*(a.restarts(brokers)+a.topicChanges(brokers)), NewSession)
 
@@ -112,13 +114,14 @@ func (a Assumptions) BehindShims(brokers float64) Month {
 	reconcile.call(checks, a.RouteMB, a.RouteMillis, a.AnswerBytes+brokers*leaseBytes)
 	reconcile[Reads] += checks * Leases.Takes.Read * max(1, brokers/sweptGroups)
 
-	// A shim that starts opens a session, confirms its brokers a thousand to a
-	// call, and reads the topics in use as they are asked for.
+	// A shim that starts opens a session, hears each broker in full and says so,
+	// and reads the topics in use as they are asked for.
 	starts := a.Shims * a.ShimRestarts
 	topics := a.topics(brokers)
 	restart.add(starts, OpenSession)
 	restart.add(starts*brokers, NewSessionPruned)
-	restart.call(starts*(1+math.Ceil(brokers/batch)), a.RegisterMB, a.RegisterMillis*batch, a.AnswerBytes)
+	restart.add(starts*brokers, GroupTold)
+	restart.call(starts*(1+brokers), a.RegisterMB, a.RegisterMillis, a.AnswerBytes)
 	restart.call(starts*topics, a.RouteMB, a.RouteMillis, a.AnswerBytes+a.RouteBytes)
 	restart[Reads] += starts * topics * a.routeRead()
 

@@ -30,6 +30,7 @@ var (
 	NewSessionPruned  = Operation{"the same where an old lease is pruned", Units{2, unbounded}, Units{1, 2}}
 	TopicChanged      = Operation{"1 topic changed in a registration of 10,000", Units{14, 4}, Units{10, 4}}
 	NothingChanged    = Operation{"another DataVersion, nothing changed of 10,000", Units{unbounded, unbounded}, Units{3, 4.5}}
+	GroupTold         = Operation{"a gateway is told a group with its own words", Units{0, unbounded}, Units{0, 3}}
 	LeaseDropped      = Operation{"one of a broker's two sessions drops it", Units{unbounded, unbounded}, Units{3, 2}}
 	Leave             = Operation{"a broker leaves", Units{unbounded, unbounded}, Units{4, 2}}
 	Restart           = Operation{"restart with the same topics in the grace time", Units{7, unbounded}, Units{6, 4}}
@@ -51,7 +52,7 @@ var (
 // Operations lists them in the order in which they are told.
 func Operations() []Operation {
 	return []Operation{
-		SessionBeat, DirectBeat, UnchangedBody, OpenSession, NewSession, NewSessionPruned, Leases,
+		SessionBeat, DirectBeat, UnchangedBody, OpenSession, NewSession, NewSessionPruned, GroupTold, Leases,
 		TopicChanged, NothingChanged, FirstRegistration, LeaseDropped, Leave, Restart, RestartTwoGone,
 		WipeWrite, AddWrite, DeleteTopic,
 		RouteCold, RouteChanged, RouteRenewed, RouteUnchanged, TopicList,
