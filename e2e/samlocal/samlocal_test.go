@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"signpost/e2e/docker"
 	"signpost/e2e/peers"
 )
 
@@ -28,7 +29,7 @@ func TestReadme(t *testing.T) {
 	if err := peers.Fetch(t.Context(), "dynamodb"); err != nil {
 		t.Fatal(err)
 	}
-	address := samLocal(t, dockerHost(t))
+	address := samLocal(t, docker.Host(t))
 	commands := readme(t, "### Run it locally with SAM")
 	if len(commands) != 3 || commands[0] != "make sam-local" {
 		t.Fatalf("README.md says to do %q, not make sam-local, a registration and a lookup", commands)
@@ -78,9 +79,9 @@ func samLocal(t *testing.T, host string) string {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
-		stop(t, "sam-local.sh", cmd.Process, ended)
+		docker.Stop(t, "sam-local.sh", cmd.Process, ended)
 		if t.Failed() {
-			t.Logf("sam-local.sh wrote:\n%s", output(log.Name()))
+			t.Logf("sam-local.sh wrote:\n%s", docker.Output(log.Name()))
 		}
 	})
 	address := "127.0.0.1:" + port

@@ -1,6 +1,6 @@
-//go:build e2e
-
-package samlocal_test
+// Package docker gives tests a Docker engine: the one that answers, or one that
+// runs until the test ends. As root on Debian it installs what it needs.
+package docker
 
 import (
 	"context"
@@ -23,9 +23,9 @@ const (
 	stopTimeout = time.Minute
 )
 
-// dockerHost returns a value of DOCKER_HOST at which an engine answers: the
+// Host returns a value of DOCKER_HOST at which an engine answers: the
 // one that is there, or one that runs until the test ends.
-func dockerHost(t *testing.T) string {
+func Host(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("docker"); err == nil && answers(t.Context(), os.Getenv("DOCKER_HOST")) == nil {
 		return os.Getenv("DOCKER_HOST")
@@ -49,18 +49,18 @@ func dockerHost(t *testing.T) string {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- engine.Wait() }()
-	t.Cleanup(func() { stop(t, "dockerd", engine.Process, ended) })
+	t.Cleanup(func() { Stop(t, "dockerd", engine.Process, ended) })
 
 	deadline := time.Now().Add(engineTimeout)
 	for answers(t.Context(), host) != nil {
 		select {
 		case err := <-ended:
 			ended <- err
-			t.Fatalf("dockerd ended: %v\n%s", err, output(log.Name()))
+			t.Fatalf("dockerd ended: %v\n%s", err, Output(log.Name()))
 		case <-time.After(500 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("dockerd does not answer after %v\n%s", engineTimeout, output(log.Name()))
+			t.Fatalf("dockerd does not answer after %v\n%s", engineTimeout, Output(log.Name()))
 		}
 	}
 	return host
@@ -96,8 +96,8 @@ func answers(ctx context.Context, host string) error {
 	return nil
 }
 
-// stop asks a process to end, waits for it, and ends it if it does not.
-func stop(t *testing.T, name string, p *os.Process, ended <-chan error) {
+// Stop asks a process to end, waits for it, and ends it if it does not.
+func Stop(t *testing.T, name string, p *os.Process, ended <-chan error) {
 	t.Helper()
 	_ = p.Signal(syscall.SIGTERM) // it has ended then
 	select {
@@ -108,8 +108,8 @@ func stop(t *testing.T, name string, p *os.Process, ended <-chan error) {
 	}
 }
 
-// output is what a process wrote into a file.
-func output(path string) string {
+// Output is what a process wrote into a file.
+func Output(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
