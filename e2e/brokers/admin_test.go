@@ -60,8 +60,13 @@ func administrate(t *testing.T, version string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := fmt.Sprintf("of broker[broker-a] in name server[%s] OK, %d", n.addr, len(topics))
-	mqadmin.expect(t, []string{"wipe write perm " + done}, "wipeWritePerm", "-b", "broker-a")
+	done := func(what string) (at []string) {
+		for _, addr := range n.addrs() {
+			at = append(at, fmt.Sprintf("%s write perm of broker[broker-a] in name server[%s] OK, %d", what, addr, len(topics)))
+		}
+		return at
+	}
+	mqadmin.expect(t, done("wipe"), "wipeWritePerm", "-b", "broker-a")
 	mqadmin.expectRoute(t, "orders", route(4, ""))
 	if out, failure := mqadmin.run(t, "sendMessage", "-t", "orders", "-p", "unwanted"); strings.Contains(out, "SEND_OK") {
 		t.Errorf("sendMessage without write permission:\n%s%s", out, failure)
@@ -72,7 +77,7 @@ func administrate(t *testing.T, version string) {
 		mqadmin.expectRoute(t, "orders", route(4, ""))
 		giver.version = peers.V497
 	}
-	giver.expect(t, []string{"add write perm " + done}, "addWritePerm", "-b", "broker-a")
+	giver.expect(t, done("add"), "addWritePerm", "-b", "broker-a")
 	mqadmin.expectRoute(t, "orders", route(6, ""))
 	mqadmin.expect(t, []string{"SEND_OK"}, "sendMessage", "-t", "orders", "-p", "second-order")
 	mqadmin.expect(t, []string{"BODY: first-order", "BODY: second-order"}, "consumeMessage", "-t", "orders")
@@ -108,7 +113,7 @@ func administrate(t *testing.T, version string) {
 	}
 
 	config, failure := mqadmin.run(t, "getNamesrvConfig")
-	for key, value := range map[string]string{"orderMessageEnable": "true", "listenPort": n.port(), "kvConfigPath": filepath.Join(n.dir, "kvConfig.json")} {
+	for key, value := range n.configured() {
 		if !regexp.MustCompile(`(?m)^` + key + ` += +` + regexp.QuoteMeta(value) + `$`).MatchString(config) {
 			t.Errorf("getNamesrvConfig: no %s with %s in\n%s%s", key, value, config, failure)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -30,15 +31,24 @@ const (
 	askTimeout = 3 * time.Second
 )
 
-// nameServer is the NameServer under test. It can be ended and started again
-// with the same port and files.
+// nameServer is the NameServer under test: ours, a Java one, or some shims that
+// stand for one. It can be ended and started again with the same ports and
+// files.
 type nameServer struct {
-	addr, httpAddr string
+	addr string // what brokers and clients are given
 
-	dir   string
-	props []string
-	run   *process       // ours
-	java  *peers.Process // or the Java one
+	fronts []*front
+	next   int            // of the fronts, which is asked next
+	java   *peers.Process // instead of a front
+}
+
+// front is one process of ours, NameServer or shim.
+type front struct {
+	name, program  string
+	addr, httpAddr string
+	dir            string
+	props, env     []string
+	run            *process
 }
 
 // startNameServer starts a NameServer with the given key=value properties.
@@ -50,46 +60,61 @@ func startNameServer(t *testing.T, props ...string) *nameServer {
 // startNameServerIn starts a NameServer whose files are in dir.
 func startNameServerIn(t *testing.T, dir string, props ...string) *nameServer {
 	t.Helper()
-	port, web := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
-	n := &nameServer{
-		addr: net.JoinHostPort("127.0.0.1", port), httpAddr: net.JoinHostPort("127.0.0.1", web), dir: dir,
-		props: append([]string{"listenPort=" + port, "kvConfigPath=" + filepath.Join(dir, "kvConfig.json")}, props...),
+	switch {
+	case *javaNameServer != "":
+		n := &nameServer{}
+		port := strconv.Itoa(freePort(t))
+		n.addr = net.JoinHostPort("127.0.0.1", port)
+		n.startJava(t, append([]string{"listenPort=" + port, "kvConfigPath=" + filepath.Join(dir, "kvConfig.json")}, props...)...)
+		return n
+	case *shims > 0:
+		return startShims(t, *shims, props...)
 	}
-	if *javaNameServer == "" {
-		n.props = append(n.props, "store="+n.store(), "httpAddr="+n.httpAddr)
+	f := newFront(t, "NameServer", binary, dir, props...)
+	f.props = append(f.props, "store="+f.store(), "kvConfigPath="+filepath.Join(dir, "kvConfig.json"))
+	f.start(t)
+	return together(f)
+}
+
+// together are processes that are one NameServer to brokers and clients.
+func together(fronts ...*front) *nameServer {
+	n := &nameServer{fronts: fronts}
+	var addrs []string
+	for _, f := range fronts {
+		addrs = append(addrs, f.addr)
 	}
-	n.start(t)
+	n.addr = strings.Join(addrs, ";")
 	return n
 }
 
-func (n *nameServer) store() string { return filepath.Join(n.dir, "signpost.db") }
-
-// start starts the NameServer, also one that has ended, and waits until it
-// accepts connections.
-func (n *nameServer) start(t *testing.T) {
+// newFront returns a process that is not started yet.
+func newFront(t *testing.T, name, program, dir string, props ...string) *front {
 	t.Helper()
-	if *javaNameServer != "" {
-		ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
-		defer cancel()
-		p, err := peers.StartNameServer(ctx, *javaNameServer, n.props...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n.java = p
-		t.Cleanup(func() { remove(t, p) })
-		return
-	}
+	port, web := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
+	f := &front{program: program, dir: dir, addr: net.JoinHostPort("127.0.0.1", port), httpAddr: net.JoinHostPort("127.0.0.1", web)}
+	f.name = name + " " + f.addr
+	f.props = append([]string{"listenPort=" + port, "httpAddr=" + f.httpAddr}, props...)
+	return f
+}
+
+// store is where a NameServer keeps its routes.
+func (f *front) store() string { return filepath.Join(f.dir, "signpost.db") }
+
+// start starts the process, also one that has ended, and waits until it
+// accepts connections.
+func (f *front) start(t *testing.T) {
+	t.Helper()
 	var args []string
-	for _, p := range n.props {
+	for _, p := range f.props {
 		key, value, _ := strings.Cut(p, "=")
 		args = append(args, "--"+key, value)
 	}
-	n.run = start(t, "NameServer "+n.addr, binary, args...)
-	await(t, startTimeout, "the NameServer to listen", func() string {
-		if n.run.ended() {
-			t.Fatal("the NameServer ended")
+	f.run = start(t, f.name, f.program, f.env, args...)
+	await(t, startTimeout, f.name+" to listen", func() string {
+		if f.run.ended() {
+			t.Fatalf("%s ended", f.name)
 		}
-		conn, err := net.Dial("tcp", n.addr)
+		conn, err := net.Dial("tcp", f.addr)
 		if err != nil {
 			return err.Error()
 		}
@@ -99,36 +124,104 @@ func (n *nameServer) start(t *testing.T) {
 }
 
 // kill9 ends it as a crash would.
+func (f *front) kill9(t *testing.T) {
+	t.Helper()
+	f.run.end(t, syscall.SIGKILL)
+}
+
+// stop ends it as an operator would.
+func (f *front) stop(t *testing.T) {
+	t.Helper()
+	f.run.end(t, syscall.SIGTERM)
+	if code := f.run.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("%s ended with %d after SIGTERM, want 0", f.name, code)
+	}
+}
+
+// startJava starts a Java NameServer.
+func (n *nameServer) startJava(t *testing.T, props ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	p, err := peers.StartNameServer(ctx, *javaNameServer, props...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.java = p
+	t.Cleanup(func() { remove(t, p) })
+}
+
+// start starts what has ended again.
+func (n *nameServer) start(t *testing.T) {
+	t.Helper()
+	for _, f := range n.fronts {
+		f.start(t)
+	}
+}
+
+// kill9 ends it as a crash would.
 func (n *nameServer) kill9(t *testing.T) {
 	t.Helper()
+	for _, f := range n.fronts {
+		f.kill9(t)
+	}
 	if n.java != nil {
 		if err := n.java.Kill9(); err != nil {
 			t.Fatal(err)
 		}
-		return
 	}
-	n.run.end(t, syscall.SIGKILL)
 }
 
 // stop ends it as an operator would.
 func (n *nameServer) stop(t *testing.T) {
 	t.Helper()
+	for _, f := range n.fronts {
+		f.stop(t)
+	}
 	if n.java != nil {
 		if err := n.java.Stop(); err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	n.run.end(t, syscall.SIGTERM)
-	if code := n.run.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("the NameServer ended with %d after SIGTERM, want 0", code)
 	}
 }
 
-// ask sends one request on a connection of its own and returns the answer.
+// forget deletes what it has kept in files.
+func (n *nameServer) forget(t *testing.T) {
+	t.Helper()
+	for _, f := range n.fronts {
+		if err := os.RemoveAll(f.store()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// configured are some keys that it tells of, and their values.
+func (n *nameServer) configured() map[string]string {
+	_, port, _ := net.SplitHostPort(n.addrs()[0])
+	told := map[string]string{"listenPort": port}
+	if *shims == 0 { // shims have neither
+		told["orderMessageEnable"] = "true"
+		if n.java == nil {
+			told["kvConfigPath"] = filepath.Join(n.fronts[0].dir, "kvConfig.json")
+		}
+	}
+	return told
+}
+
+// addrs are where its processes are.
+func (n *nameServer) addrs() []string { return strings.Split(n.addr, ";") }
+
+// ask asks one of its processes, each in its turn.
 func (n *nameServer) ask(code remoting.Code, body []byte, ext ...remoting.Field) (remoting.Command, error) {
+	addrs := n.addrs()
+	n.next++
+	return askAt(addrs[n.next%len(addrs)], code, body, ext...)
+}
+
+// askAt sends one request on a connection of its own and returns the answer.
+func askAt(addr string, code remoting.Code, body []byte, ext ...remoting.Field) (remoting.Command, error) {
 	var answer remoting.Command
-	conn, err := net.DialTimeout("tcp", n.addr, askTimeout)
+	conn, err := net.DialTimeout("tcp", addr, askTimeout)
 	if err != nil {
 		return answer, err
 	}
@@ -142,10 +235,24 @@ func (n *nameServer) ask(code remoting.Code, body []byte, ext ...remoting.Field)
 	return answer, err
 }
 
-// routeTo describes where the topic is, in one line. What it lacks, and what
-// goes wrong, is said in words too.
+// routeTo describes where the topic is, by all its processes.
 func (n *nameServer) routeTo(topic string) string {
-	answer, err := n.ask(remoting.GetRouteInfoByTopic, nil, remoting.Field{Key: "topic", Value: topic})
+	var first string
+	for i, addr := range n.addrs() {
+		got := routeAt(addr, topic)
+		if i == 0 {
+			first = got
+		} else if got != first {
+			return fmt.Sprintf("%s says %q, %s %q", n.addrs()[0], first, addr, got)
+		}
+	}
+	return first
+}
+
+// routeAt describes where the topic is, in one line. What it lacks, and what
+// goes wrong, is said in words too.
+func routeAt(addr, topic string) string {
+	answer, err := askAt(addr, remoting.GetRouteInfoByTopic, nil, remoting.Field{Key: "topic", Value: topic})
 	switch {
 	case err != nil:
 		return "no answer: " + err.Error()
@@ -157,7 +264,7 @@ func (n *nameServer) routeTo(topic string) string {
 	return describe(topic, answer.Body)
 }
 
-// describe is routeTo for the JSON of a route.
+// describe is routeAt for the JSON of a route.
 func describe(topic string, body []byte) string {
 	r, err := wire.DecodeRoute(topic, body)
 	if err != nil {
@@ -229,21 +336,25 @@ func (n *nameServer) kv(namespace, key string) string {
 	return value
 }
 
+// metrics are the values of the line of /metrics that starts with the given
+// text, of all processes that have it.
+func (n *nameServer) metrics(t *testing.T, name string) []string {
+	t.Helper()
+	var values []string
+	for _, f := range n.fronts {
+		if v := f.metric(t, name); v != "" {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
 // metric is the value of a line of /metrics that starts with the given text,
 // and "" if there is none.
-func (n *nameServer) metric(t *testing.T, name string) string {
+func (f *front) metric(t *testing.T, name string) string {
 	t.Helper()
-	client := http.Client{Timeout: askTimeout}
-	answer, err := client.Get("http://" + n.httpAddr + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
+	_, text := f.get(t, "/metrics")
+	for line := range strings.Lines(text) {
 		if value, ok := strings.CutPrefix(line, name+" "); ok {
 			return strings.TrimSpace(value)
 		}
@@ -251,7 +362,18 @@ func (n *nameServer) metric(t *testing.T, name string) string {
 	return ""
 }
 
-func (n *nameServer) port() string {
-	_, port, _ := net.SplitHostPort(n.addr)
-	return port
+// get asks the HTTP port.
+func (f *front) get(t *testing.T, path string) (status int, text string) {
+	t.Helper()
+	client := http.Client{Timeout: askTimeout}
+	answer, err := client.Get("http://" + f.httpAddr + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(b)
 }

@@ -34,9 +34,9 @@ type process struct {
 	done  chan struct{} // closed when it has ended
 }
 
-// start runs a program that ends with this one, at the latest with the test.
-// A test that fails shows the end of its output.
-func start(t *testing.T, name, program string, args ...string) *process {
+// start runs a program, with more in its environment, that ends with this one,
+// at the latest with the test. A test that fails shows the end of its output.
+func start(t *testing.T, name, program string, env []string, args ...string) *process {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "output")
 	out, err := os.Create(path)
@@ -47,6 +47,7 @@ func start(t *testing.T, name, program string, args ...string) *process {
 	p := &process{name: name, path: path, done: make(chan struct{})}
 	p.cmd = exec.Command(program, args...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.Env = append(os.Environ(), env...)
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ package brokers
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -69,9 +68,7 @@ func TestBrokersThatAskFirst(t *testing.T) {
 
 	// A NameServer that has lost its files asks for everything again.
 	n.kill9(t)
-	if err := os.RemoveAll(n.store()); err != nil {
-		t.Fatal(err)
-	}
+	n.forget(t)
 	n.start(t)
 	n.awaitRoute(t, 3*period, "new", all("6"))
 }

@@ -17,8 +17,7 @@ import (
 
 // tap is a connection to the NameServer that can be listened to, and cut.
 type tap struct {
-	addr string
-	to   string // the NameServer
+	addr string // one for each process of the NameServer, with ";" between them
 
 	mu       sync.Mutex
 	requests []tapped
@@ -39,23 +38,30 @@ type tapped struct {
 // NameServer is down, as little as that helps who connects.
 func startTap(t *testing.T, n *nameServer) *tap {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &tap{addr: l.Addr().String(), to: n.addr, cut: make(chan struct{})}
+	p := &tap{cut: make(chan struct{})}
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { p.pass(conn) })
+	var ends []net.Listener
+	for _, to := range n.addrs() {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		ends = append(ends, l)
+		p.addr = strings.TrimPrefix(p.addr+";"+l.Addr().String(), ";")
+		wg.Go(func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				wg.Go(func() { p.pass(conn, to) })
+			}
+		})
+	}
 	t.Cleanup(func() {
-		l.Close()
+		for _, l := range ends {
+			l.Close()
+		}
 		p.close()
 		wg.Wait()
 		showIfFailed(t, "tap", p.String)
@@ -64,9 +70,9 @@ func startTap(t *testing.T, n *nameServer) *tap {
 }
 
 // pass carries one connection until either side ends it.
-func (p *tap) pass(in net.Conn) {
+func (p *tap) pass(in net.Conn, to string) {
 	defer in.Close()
-	out, err := net.Dial("tcp", p.to)
+	out, err := net.Dial("tcp", to)
 	if err != nil {
 		return
 	}
