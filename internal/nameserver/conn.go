@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type conn struct {
 	s    *Server
 	nc   net.Conn
 	peer string
+	from netip.Addr // the peer's, as the socket knows it; zero if it has none
 
 	slots chan struct{} // requests in flight beside the loop
 	wg    sync.WaitGroup
@@ -42,7 +44,11 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	return &conn{s: s, nc: nc, peer: nc.RemoteAddr().String(), slots: make(chan struct{}, s.o.Limits.InFlight)}
+	c := &conn{s: s, nc: nc, peer: nc.RemoteAddr().String(), slots: make(chan struct{}, s.o.Limits.InFlight)}
+	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		c.from = tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return c
 }
 
 // run serves the connection until it ends, and then drops what it registered.
@@ -153,6 +159,14 @@ func (c *conn) stopReading() {
 }
 
 func (c *conn) dispatch(req *request, seen *tally) error {
+	if c.s.o.Authorize != nil {
+		if err := c.s.authorize(req); err != nil {
+			rep := c.s.failure(req, err)
+			seen.add(c.s, req, rep.code)
+			remoting.Reuse(req.cmd.Body)
+			return c.answer(req, rep)
+		}
+	}
 	h := c.s.handlers.get(req.cmd.Code)
 	if h == nil || h.inline {
 		var rep reply

@@ -116,6 +116,12 @@ func (s *Server) call(ctx context.Context, h *handler, req *request) (rep reply,
 	return h.serve(ctx, req)
 }
 
+// authorize asks Options.Authorize. Who panics has not allowed anything.
+func (s *Server) authorize(req *request) (err error) {
+	defer s.recovered(req.cmd.Code, &err)
+	return s.o.Authorize(&req.cmd, req.conn.from)
+}
+
 // codedError is an error whose text and code are meant for the peer.
 type codedError struct {
 	code remoting.Code

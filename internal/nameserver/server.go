@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -67,6 +68,11 @@ type Options struct {
 	// Local says that the registry answers reads without waiting for
 	// anything, so that they are worked on in the connection's own loop.
 	Local bool
+	// Authorize, if set, is asked about each request before anything else is
+	// done with it, in the connection's loop: it must not wait. What it returns
+	// is answered instead, as any error; one with a Code is meant for the peer.
+	// from is the peer's address, without a zone, as the socket knows it.
+	Authorize func(cmd *remoting.Command, from netip.Addr) error
 	// Product, if set, is asked for routes not found here (clusterTest).
 	Product ProductRoutes
 }
