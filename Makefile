@@ -89,6 +89,16 @@ deploy: sam-build ## build and deploy the stack, asking for its parameters (ARGS
 smoke: ## signed conformance pass over a running stack (ENDPOINT=https://..., ARGS='-read PROFILE ...')
 	$(GO) run ./infra/smoke -endpoint '$(ENDPOINT)' $(ARGS)
 
+# What the image verifies the API's certificate by; Debian's ca-certificates.
+CA_CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
+IMAGE           ?= signpost
+
+.PHONY: image
+image: build ## build the container image $(IMAGE) of the shim from bin/ (Docker)
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir $$folder/bin $$folder/state && \
+	  cp bin/namesrv bin/shim bin/compare $$folder/bin && cp $(CA_CERTIFICATES) $$folder/ca-certificates.crt && \
+	  docker build -q -t $(IMAGE) -f packaging/Dockerfile $$folder
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin
