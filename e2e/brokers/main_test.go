@@ -64,7 +64,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
-	if err := endCloud(); err != nil {
+	if err := endFleet(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -19,6 +19,7 @@ import (
 
 	"signpost/core"
 	"signpost/e2e/peers"
+	"signpost/e2e/shim/link"
 	"signpost/internal/remoting"
 	"signpost/internal/wire"
 )
@@ -46,8 +47,10 @@ type nameServer struct {
 type front struct {
 	name, program  string
 	addr, httpAddr string
-	dir            string
-	props, env     []string
+	dir, kept      string // its files, and where it keeps what it knows
+	props          []string
+	args, env      []string   // beside props
+	link           *link.Link // to the API, of a shim
 	run            *process
 }
 
@@ -71,7 +74,7 @@ func startNameServerIn(t *testing.T, dir string, props ...string) *nameServer {
 		return startShims(t, *shims, props...)
 	}
 	f := newFront(t, "NameServer", binary, dir, props...)
-	f.props = append(f.props, "store="+f.store(), "kvConfigPath="+filepath.Join(dir, "kvConfig.json"))
+	f.props = append(f.props, "store="+f.kept, "kvConfigPath="+filepath.Join(dir, "kvConfig.json"))
 	f.start(t)
 	return together(f)
 }
@@ -91,20 +94,17 @@ func together(fronts ...*front) *nameServer {
 func newFront(t *testing.T, name, program, dir string, props ...string) *front {
 	t.Helper()
 	port, web := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
-	f := &front{program: program, dir: dir, addr: net.JoinHostPort("127.0.0.1", port), httpAddr: net.JoinHostPort("127.0.0.1", web)}
+	f := &front{program: program, dir: dir, kept: filepath.Join(dir, "signpost.db"), addr: net.JoinHostPort("127.0.0.1", port), httpAddr: net.JoinHostPort("127.0.0.1", web)}
 	f.name = name + " " + f.addr
 	f.props = append([]string{"listenPort=" + port, "httpAddr=" + f.httpAddr}, props...)
 	return f
 }
 
-// store is where a NameServer keeps its routes.
-func (f *front) store() string { return filepath.Join(f.dir, "signpost.db") }
-
 // start starts the process, also one that has ended, and waits until it
 // accepts connections.
 func (f *front) start(t *testing.T) {
 	t.Helper()
-	var args []string
+	args := slices.Clone(f.args)
 	for _, p := range f.props {
 		key, value, _ := strings.Cut(p, "=")
 		args = append(args, "--"+key, value)
@@ -189,7 +189,7 @@ func (n *nameServer) stop(t *testing.T) {
 func (n *nameServer) forget(t *testing.T) {
 	t.Helper()
 	for _, f := range n.fronts {
-		if err := os.RemoveAll(f.store()); err != nil {
+		if err := os.RemoveAll(f.kept); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -68,6 +68,8 @@ type Options struct {
 	Parameters map[string]string
 	// Issuer checks tokens, if the parameters ask for JWTs.
 	Issuer *gateway.Issuer
+	// Now is the API's clock, by which it judges signatures; nil for time.Now.
+	Now func() time.Time
 	// Concurrency is of each function, 0 for 8.
 	Concurrency int
 	// Started gets the process id of each new emulator.
@@ -137,7 +139,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		functions[id] = s.Functions[id]
 	}
 	s.Users = users(template)
-	g, err := template.Gateway(functions, gateway.Options{Users: s.Users, Issuer: o.Issuer, Region: Region, API: api})
+	g, err := template.Gateway(functions, gateway.Options{Users: s.Users, Issuer: o.Issuer, Region: Region, API: api, Now: o.Now})
 	if err != nil {
 		s.Close()
 		return nil, fmt.Errorf("start stack: %w", err)
