@@ -61,7 +61,7 @@ func (c *Client) PutKV(ctx context.Context, namespace, key, value string) (Meta,
 	}{value}
 	return c.tell(ctx, request{
 		call: "putKV", method: http.MethodPut, path: "/v1/admin/kv", query: url.Values{"namespace": {namespace}, "key": {key}},
-		body: func(time.Time) ([]byte, string, error) { return c.encode(said) },
+		body: func(time.Time) ([]byte, string) { return c.encode(said) },
 	})
 }
 

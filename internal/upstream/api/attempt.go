@@ -25,8 +25,12 @@ const (
 	// is told, and decides.
 	maxPause = 5 * time.Second
 
-	quick = 2 * time.Second  // patience with lookups and beats
-	slow  = 28 * time.Second // with registrations: the API's own bound is 25 s
+	// Patience with one attempt. A call that changes something goes on there
+	// for 25 s at most, and none that says the opposite is to overtake it.
+	quick   = 2 * time.Second       // lookups and beats
+	perItem = 10 * time.Millisecond // more, for each of many in one call
+	listing = 5 * time.Second       // all that there is
+	slow    = 28 * time.Second
 )
 
 // Bounds of an answer, in bytes as sent and inflated. A function sends 6 MB at
@@ -37,8 +41,9 @@ const (
 )
 
 const (
-	typeJSON = "application/json"
-	typeGzip = "application/vnd.signpost.v1+gzip"
+	typeJSON    = "application/json"
+	typeGzip    = "application/vnd.signpost.v1+gzip"
+	typeProblem = "application/problem+json"
 )
 
 // request is one call.
@@ -47,10 +52,10 @@ type request struct {
 	method   string
 	path     string
 	query    url.Values
-	body     func(now time.Time) (content []byte, mediaType string, err error) // nil is none
-	patience time.Duration                                                     // with one attempt
-	status   int                                                               // of the answer
-	most     int                                                               // bytes of it
+	body     func(now time.Time) (content []byte, mediaType string) // nil is none
+	patience time.Duration                                          // with one attempt
+	status   int                                                    // of the answer
+	most     int                                                    // bytes of it
 }
 
 // answer is what was asked for.
@@ -93,80 +98,77 @@ func (c *Client) do(ctx context.Context, r request, read func(answer) error) err
 func (c *Client) attempt(outer context.Context, r request, read func(answer) error) outcome {
 	ctx, cancel := context.WithTimeout(outer, r.patience)
 	defer cancel()
-	req, body, o := c.request(ctx, r)
-	if o.err != nil {
-		return o
-	}
-	offset := c.clock.get()
-	sent := c.o.Now()
-	if err := c.sign.sign(ctx, req, body, sent.Add(offset)); err != nil {
+	sent, offset := c.o.Now(), c.clock.get()
+	req, err := c.request(ctx, r, sent, offset)
+	if err != nil {
 		return outcome{
 			err:    &UnreachableError{Call: r.call, Reason: "this gateway has no credentials for the API", cause: err},
 			result: resultDenied, again: true,
 		}
 	}
-	// What proxies may rewrite is not signed.
-	req.Header.Set("Accept", typeJSON)
-	req.Header.Set("Accept-Encoding", "gzip")
-	req.Header.Set("User-Agent", "signpost-gateway")
 	res, err := c.http.Do(req)
 	if err != nil {
-		return failure(outer, ctx, r.call, err)
+		return c.failure(outer, ctx, r.call, err)
 	}
 	defer res.Body.Close()
-	text, err := receive(res, r.most)
+	body, err := receive(res, r.most)
 	if err != nil {
-		return unreadable(outer, ctx, r.call, res.StatusCode, err)
+		return c.unreadable(outer, ctx, r.call, res.StatusCode, err)
 	}
 	received := c.o.Now()
 	if res.StatusCode != r.status {
-		o := judge(r.call, res.StatusCode, res.Header, text, received)
+		o := judge(r.call, res.StatusCode, res.Header, body, received)
 		if o.result == resultDenied && c.refusedClock(res.Header, offset, sent, received) {
 			o.again = true
 		}
 		return o
 	}
-	a := answer{body: text, age: received.Sub(sent)}
-	if a.meta, err = readMeta(res.Header); err == nil {
-		a.meta.ValidFor = max(0, a.meta.ValidFor-a.age)
-		if r.status != http.StatusNoContent && mediaType(res.Header) != typeJSON {
-			err = errors.New("it is not JSON")
-		}
-	}
-	if err == nil && read != nil {
-		err = read(a)
-	}
-	if err != nil {
-		return unreadable(outer, ctx, r.call, res.StatusCode, err)
+	if err := readAnswer(r, res.Header, body, max(0, received.Sub(sent)), read); err != nil {
+		return c.unreadable(outer, ctx, r.call, res.StatusCode, err)
 	}
 	return outcome{result: resultOK}
 }
 
-// request makes the HTTP request of an attempt, with its body as it is now.
-func (c *Client) request(ctx context.Context, r request) (*http.Request, []byte, outcome) {
-	var body []byte
-	var mediaType string
+// request makes the HTTP request of an attempt, with its ages and its
+// signature as they are now.
+func (c *Client) request(ctx context.Context, r request, now time.Time, offset time.Duration) (*http.Request, error) {
+	body, mediaType := []byte(nil), ""
 	if r.body != nil {
-		var err error
-		if body, mediaType, err = r.body(c.o.Now()); err != nil {
-			return nil, nil, outcome{err: err, result: resultRefused}
-		}
+		body, mediaType = r.body(now)
 	}
 	u := *c.base
 	u.Path += r.path
-	if u.RawPath != "" {
-		u.RawPath += r.path
-	}
 	// A signature is over %20 for a space, and so are URLs here.
 	u.RawQuery = strings.ReplaceAll(r.query.Encode(), "+", "%20")
 	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, outcome{err: fmt.Errorf("%s: make the request: %w", r.call, err), result: resultRefused}
+		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	if mediaType != "" {
 		req.Header.Set("Content-Type", mediaType)
 	}
-	return req, body, outcome{}
+	if err := c.sign.sign(ctx, req, body, now.Add(offset)); err != nil {
+		return nil, err
+	}
+	// What proxies may rewrite is not signed.
+	req.Header.Set("Accept", typeJSON)
+	req.Header.Set("Accept-Encoding", "gzip")
+	req.Header.Set("User-Agent", "signpost-gateway")
+	return req, nil
+}
+
+// readAnswer reads an answer of the right status.
+func readAnswer(r request, h http.Header, body []byte, age time.Duration, read func(answer) error) error {
+	a := answer{body: body, age: age}
+	var err error
+	if a.meta, err = readMeta(h); err != nil {
+		return err
+	}
+	a.meta.ValidFor = max(0, a.meta.ValidFor-age)
+	if r.status != http.StatusNoContent && mediaType(h) != typeJSON {
+		return errors.New("it is not JSON")
+	}
+	return read(a)
 }
 
 // refusedClock looks whether a request was refused for this machine's clock.
@@ -187,7 +189,7 @@ func (c *Client) refusedClock(h http.Header, used time.Duration, sent, received 
 }
 
 // failure judges what the transport returns instead of an answer.
-func failure(outer, ctx context.Context, call string, err error) outcome {
+func (c *Client) failure(outer, ctx context.Context, call string, err error) outcome {
 	var at *url.Error
 	if errors.As(err, &at) {
 		err = at.Err // without the URL, which says nothing of what is wrong
@@ -198,6 +200,8 @@ func failure(outer, ctx context.Context, call string, err error) outcome {
 		no.Reason = "there was no time left to wait for the API"
 		return outcome{err: no, result: resultGivenUp}
 	case ctx.Err() != nil:
+		// The connection may be dead without a word, and the idle ones with it.
+		c.Close()
 		no.Reason = "the API did not answer in time"
 		return outcome{err: no, result: resultLate, again: true}
 	default:
@@ -207,9 +211,9 @@ func failure(outer, ctx context.Context, call string, err error) outcome {
 }
 
 // unreadable judges an answer that cannot be read.
-func unreadable(outer, ctx context.Context, call string, status int, err error) outcome {
+func (c *Client) unreadable(outer, ctx context.Context, call string, status int, err error) outcome {
 	if ctx.Err() != nil {
-		return failure(outer, ctx, call, err)
+		return c.failure(outer, ctx, call, err)
 	}
 	return outcome{
 		err:    &UnreachableError{Call: call, Status: status, Reason: "the answer of the API is damaged", cause: err},

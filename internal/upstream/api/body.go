@@ -39,11 +39,7 @@ func NewBody(c core.Content) (Body, error) {
 
 	var text []byte
 	if c.FilterServers != nil { // first, so that it is read without the rest
-		servers, err := json.Marshal(c.FilterServers)
-		if err != nil {
-			return Body{}, fmt.Errorf("encode filter servers: %w", err)
-		}
-		text = append(append(text, `,"filterServerList":`...), servers...)
+		text = append(append(text, `,"filterServerList":`...), marshal(c.FilterServers)...)
 	}
 	text = append(text, `,"dataVersion":`...)
 	text = wire.AppendDataVersion(text, c.DataVersion)
@@ -60,10 +56,7 @@ func NewBody(c core.Content) (Body, error) {
 	}
 	text = append(text, '}')
 	if len(mappings) > 0 {
-		var err error
-		if text, err = appendMappings(text, mappings); err != nil {
-			return Body{}, err
-		}
+		text = appendMappings(text, mappings)
 	}
 	z.Write(append(text, '}'))
 	z.Close()
@@ -90,8 +83,7 @@ func appendString(dst []byte, s string) []byte {
 	plain := func(c byte) bool { return c >= ' ' && c < 0x7f && c != '"' && c != '\\' }
 	for i := range len(s) {
 		if !plain(s[i]) {
-			quoted, _ := json.Marshal(s) // strings do not fail
-			return append(dst, quoted...)
+			return append(dst, marshal(s)...)
 		}
 	}
 	dst = append(dst, '"')
@@ -110,16 +102,12 @@ type mappingJSON struct {
 	Current     map[int32]int32 `json:"currIdMap,omitempty"`
 }
 
-func appendMappings(dst []byte, mappings []*core.Mapping) ([]byte, error) {
+func appendMappings(dst []byte, mappings []*core.Mapping) []byte {
 	table := make(map[string]mappingJSON, len(mappings))
 	for _, m := range mappings {
 		table[m.Topic] = mappingJSON(*m)
 	}
-	text, err := json.Marshal(table)
-	if err != nil {
-		return nil, fmt.Errorf("encode mappings: %w", err)
-	}
-	return append(append(dst, `,"topicQueueMappingInfoMap":`...), text...), nil
+	return append(append(dst, `,"topicQueueMappingInfoMap":`...), marshal(table)...)
 }
 
 // Content returns what is in the body, its topics sorted.

@@ -43,7 +43,7 @@ type Observer interface {
 	// Called tells of each attempt of a call, by the name of its operation in
 	// infra/openapi.yaml, and how long it took. The result is "ok" or
 	// "refused", which both are answers, or why there was none: "throttled",
-	// "failed", "malformed", "late", "unconnected", "denied", "given up".
+	// "failed", "malformed", "late", "unconnected", "denied", "given_up".
 	Called(call, result string, took time.Duration)
 	// ClockOffset tells that the API refused this machine's clock, and by how
 	// much what is signed is moved from now on.
@@ -123,7 +123,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, wrong("goes on after its path")
 	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 	return u, nil
 }
 

@@ -24,8 +24,9 @@ func unmarshal(body []byte, v any) error {
 	return nil
 }
 
+// isObject says whether what is JSON is an object.
 func isObject(body []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && json.Valid(body)
+	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 }
 
 type versionJSON struct {

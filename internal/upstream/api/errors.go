@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -9,7 +11,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"signpost/core"
 	"signpost/internal/wire"
@@ -82,8 +83,7 @@ type outcome struct {
 	after  time.Duration // but none before
 }
 
-func (o outcome) ok() bool { return o.err == nil }
-
+// What attempts come to; see Observer.
 const (
 	resultOK          = "ok"
 	resultRefused     = "refused"
@@ -93,51 +93,57 @@ const (
 	resultLate        = "late"
 	resultUnconnected = "unconnected"
 	resultDenied      = "denied"
-	resultGivenUp     = "given up"
+	resultGivenUp     = "given_up"
 )
 
 // judge reads an answer that is not the one that was asked for.
 func judge(call string, status int, h http.Header, body []byte, now time.Time) outcome {
-	after := retryAfter(h, now)
 	var p problem
-	if mediaType(h) == "application/problem+json" && json.Unmarshal(body, &p) == nil {
-		name, ours := strings.CutPrefix(p.Type, typePrefix)
-		detail := clean(p.Detail)
-		kind := kinds[name]
-		switch {
-		case !ours:
-		case name == "invalid-field" && p.Field != "":
-			return outcome{err: &core.FieldError{Field: clean(p.Field), Reason: clean(p.Reason)}, result: resultRefused}
-		case name == "topic-not-found":
-			return outcome{err: &core.NoTopicError{ValidUntil: now}, result: resultRefused}
-		case kind != nil && detail == "":
-			detail = kind.Error()
-			fallthrough
-		case kind != nil:
-			return outcome{err: &problemError{kind, detail}, result: resultRefused, again: kind == core.ErrBusy, after: after}
+	if mediaType(h) == typeProblem && json.Unmarshal(body, &p) == nil {
+		if err := p.error(h, now); err != nil {
+			return outcome{err: err, result: resultRefused, again: errors.Is(err, core.ErrBusy), after: retryAfter(h, now)}
 		}
 	}
-	no := &UnreachableError{Call: call, Status: status, RetryAfter: after, cause: said(status, p, body)}
-	o := outcome{err: no, result: resultFailed, after: after}
-	switch {
-	case status == http.StatusRequestEntityTooLarge:
+	if status == http.StatusRequestEntityTooLarge { // for the gateway before the API
 		return outcome{err: &problemError{wire.ErrTooLarge, wire.ErrTooLarge.Error()}, result: resultRefused}
+	}
+	no := &UnreachableError{Call: call, Status: status, RetryAfter: retryAfter(h, now), cause: said(status, p, body)}
+	o := outcome{err: no, after: no.RetryAfter}
+	switch {
 	case status == http.StatusTooManyRequests:
-		no.Reason, o.result, o.again = "the API is throttled", resultThrottled, true
+		no.Reason, o.result, o.again = "the API has too much to do", resultThrottled, true
+	case status >= 500:
+		no.Reason, o.result, o.again = fmt.Sprintf("the API failed with status %d", status), resultFailed, true
 	case status == http.StatusUnauthorized:
-		no.Reason, o.result = "the API does not know this gateway's credentials", resultDenied
+		no.Reason, o.result = "the API does not accept the credentials of this gateway", resultDenied
 	case status == http.StatusForbidden:
 		no.Reason, o.result = "the API does not allow this call to this gateway", resultDenied
-	case status >= 500:
-		no.Reason, o.again = "the API failed", true
-	case status >= 300 && status < 400:
-		no.Reason, o.result = "the API is said to be elsewhere", resultMalformed
-	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		no.Reason, o.result = "there is no such call where the API should be", resultMalformed
 	default:
-		no.Reason, o.result = "the answer is none of the API's", resultMalformed
+		no.Reason, o.result = fmt.Sprintf("status %d is no answer of the API", status), resultMalformed
 	}
 	return o
+}
+
+// error is the problem as one of core's errors, or nil if it says nothing of
+// what was asked.
+func (p problem) error(h http.Header, now time.Time) error {
+	name, ours := strings.CutPrefix(p.Type, typePrefix)
+	switch {
+	case !ours:
+		return nil
+	case name == "invalid-field":
+		return &core.FieldError{Field: clean(p.Field), Reason: clean(p.Reason)}
+	case name == "topic-not-found":
+		m, _ := readMeta(h) // 0 is not to be kept
+		return &core.NoTopicError{ValidUntil: now.Add(m.ValidFor)}
+	}
+	kind := kinds[name]
+	if kind == nil {
+		return nil
+	}
+	return &problemError{kind, cmp.Or(clean(p.Detail), kind.Error())}
 }
 
 // said is what an answer says, for the log.
@@ -161,16 +167,12 @@ const maxText = 512
 
 // clean makes an answer's words fit to be passed on.
 func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, s[:min(len(s), maxText)])
-	for !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "")
-	}
-	return strings.TrimSpace(s)
+	}, s[:min(len(s), maxText)]))
 }
 
 func mediaType(h http.Header) string {

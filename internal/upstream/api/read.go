@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -28,13 +29,16 @@ func (c *Client) Routes(ctx context.Context, q RoutesQuery) (Routes, error) {
 		Topics     []known `json:"topics"`
 	}{uint64(q.Revision), q.Consistent, true, make([]known, len(q.Topics))}
 	for i, k := range q.Topics {
+		if err := CheckName("topic", k.Topic); err != nil {
+			return Routes{}, err
+		}
 		asked.Topics[i] = known(k)
 	}
 	var routes Routes
 	err := c.do(ctx, request{
 		call: "getRoutes", method: http.MethodPost, path: "/v1/read/routes",
-		body:     func(time.Time) ([]byte, string, error) { return c.encode(asked) },
-		patience: quick, status: http.StatusOK, most: largeAnswer,
+		body:     func(time.Time) ([]byte, string) { return c.encode(asked) },
+		patience: quick + time.Duration(len(q.Topics))*perItem, status: http.StatusOK, most: largeAnswer,
 	}, func(a answer) (err error) {
 		routes, err = readRoutes(a, q.Topics)
 		return err
@@ -55,7 +59,7 @@ func (c *Client) Topics(ctx context.Context, kind core.TopicKind, cluster string
 	if cluster != "" {
 		query.Set("cluster", cluster)
 	}
-	err = c.read(ctx, "getTopics", "/v1/read/topics", query, func(a answer) error {
+	err = c.read(ctx, listing, "getTopics", "/v1/read/topics", query, func(a answer) error {
 		meta = a.meta
 		names, _, err = wire.DecodeTopicList(a.body)
 		return err
@@ -66,7 +70,7 @@ func (c *Client) Topics(ctx context.Context, kind core.TopicKind, cluster string
 // Clusters lists the living groups, sorted by name. Their replicas have ids and
 // addresses only.
 func (c *Client) Clusters(ctx context.Context) (groups []core.Group, meta Meta, err error) {
-	err = c.read(ctx, "getClusters", "/v1/read/clusters", nil, func(a answer) error {
+	err = c.read(ctx, listing, "getClusters", "/v1/read/clusters", nil, func(a answer) error {
 		meta = a.meta
 		groups, _, err = wire.DecodeClusterInfo(a.body)
 		return err
@@ -76,7 +80,7 @@ func (c *Client) Clusters(ctx context.Context) (groups []core.Group, meta Meta, 
 
 // Group returns a group as it is now. core.ErrNotFound if no broker of it lives.
 func (c *Client) Group(ctx context.Context, name string) (group Group, meta Meta, err error) {
-	err = c.read(ctx, "getGroup", "/v1/read/group", url.Values{"broker": {name}}, func(a answer) error {
+	err = c.read(ctx, quick, "getGroup", "/v1/read/group", url.Values{"broker": {name}}, func(a answer) error {
 		meta = a.meta
 		var said groupJSON
 		if err := unmarshal(a.body, &said); err != nil {
@@ -93,7 +97,7 @@ func (c *Client) Group(ctx context.Context, name string) (group Group, meta Meta
 
 // Leases lists what a session holds, sorted.
 func (c *Client) Leases(ctx context.Context, session string) (held []core.Held, err error) {
-	err = c.read(ctx, "getLeases", "/v1/read/leases", url.Values{"session": {session}}, func(a answer) error {
+	err = c.read(ctx, listing, "getLeases", "/v1/read/leases", url.Values{"session": {session}}, func(a answer) error {
 		held, err = readLeases(a)
 		return err
 	})
@@ -102,7 +106,7 @@ func (c *Client) Leases(ctx context.Context, session string) (held []core.Held, 
 
 // KV returns a namespace. core.ErrNotFound if there is no such.
 func (c *Client) KV(ctx context.Context, namespace string) (table map[string]string, meta Meta, err error) {
-	err = c.read(ctx, "getKV", "/v1/read/kv", url.Values{"namespace": {namespace}}, func(a answer) error {
+	err = c.read(ctx, quick, "getKV", "/v1/read/kv", url.Values{"namespace": {namespace}}, func(a answer) error {
 		meta = a.meta
 		table, err = wire.DecodeKVTable(a.body)
 		return err
@@ -111,12 +115,12 @@ func (c *Client) KV(ctx context.Context, namespace string) (table map[string]str
 }
 
 // read makes a call of the lists.
-func (c *Client) read(ctx context.Context, call, path string, query url.Values, read func(answer) error) error {
+func (c *Client) read(ctx context.Context, patience time.Duration, call, path string, query url.Values, read func(answer) error) error {
 	return c.do(ctx, request{
 		call: call, method: http.MethodGet, path: path, query: query,
-		patience: quick, status: http.StatusOK, most: largeAnswer,
+		patience: patience, status: http.StatusOK, most: largeAnswer,
 	}, func(a answer) error {
-		if !isObject(a.body) { // what reads RocketMQ's JSON takes more than JSON
+		if !isObject(a.body) || !json.Valid(a.body) { // what reads RocketMQ's JSON takes more than JSON
 			return errors.New("it is no JSON object")
 		}
 		return read(a)

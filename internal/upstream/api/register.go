@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"signpost/core"
 )
@@ -35,6 +37,20 @@ func (c *Client) Register(ctx context.Context, session string, r Registration) (
 	if err := needSession(session); err != nil {
 		return Registered{}, err
 	}
+	for _, name := range [...]struct{ field, value string }{
+		{"clusterName", r.Cluster}, {"brokerName", r.Broker}, {"brokerAddr", r.Addr}, {"haServerAddr", r.HAAddr}, {"zoneName", r.Zone},
+	} {
+		if err := CheckName(name.field, name.value); err != nil {
+			return Registered{}, err
+		}
+	}
+	var plain []byte
+	if c.o.Uncompressed || r.Body.Size() == 0 {
+		var err error
+		if plain, err = r.Body.text(); err != nil {
+			return Registered{}, err
+		}
+	}
 	head := registrationHead{
 		Cluster: r.Cluster, Broker: r.Broker, ID: r.ID, Addr: r.Addr, HAAddr: r.HAAddr, Zone: r.Zone,
 		Timeout: r.Timeout.Milliseconds(), Session: session, Partial: true, ReturnGroup: true,
@@ -43,22 +59,13 @@ func (c *Client) Register(ctx context.Context, session string, r Registration) (
 		acting := r.ActingMaster == core.ActingMasterOn
 		head.ActingMaster = &acting
 	}
-	body := func(now time.Time) ([]byte, string, error) {
+	body := func(now time.Time) ([]byte, string) {
 		head.Age = age(now, r.Said)
-		begin, err := json.Marshal(head)
-		if err != nil {
-			return nil, "", fmt.Errorf("encode the registration: %w", err)
-		}
-		begin = bytes.TrimSuffix(begin, []byte("}"))
+		begin := bytes.TrimSuffix(marshal(head), []byte("}"))
 		if c.o.Uncompressed {
-			text, err := r.Body.text()
-			return append(begin, text...), typeJSON, err
+			return append(begin, plain...), typeJSON
 		}
-		if r.Body.Size() == 0 {
-			_, err := r.Body.text()
-			return nil, "", err
-		}
-		return append(gzipped(begin), r.Body.gzipped...), typeGzip, nil
+		return append(gzipped(begin), r.Body.gzipped...), typeGzip
 	}
 	var said Registered
 	err := c.do(ctx, request{
@@ -112,7 +119,7 @@ func (c *Client) Beats(ctx context.Context, session string, beats []Beat) ([]Con
 	if err := fits(len(beats), "beats"); err != nil {
 		return nil, Meta{}, err
 	}
-	body := func(now time.Time) ([]byte, string, error) {
+	body := func(now time.Time) ([]byte, string) {
 		said := struct {
 			ReturnGroups bool       `json:"returnGroups"`
 			Beats        []beatJSON `json:"beats"`
@@ -133,7 +140,7 @@ func (c *Client) Beats(ctx context.Context, session string, beats []Beat) ([]Con
 	var meta Meta
 	err := c.do(ctx, request{
 		call: "beats", method: http.MethodPost, path: "/v1/register/beats", body: body,
-		patience: quick, status: http.StatusOK, most: smallAnswer,
+		patience: quick + time.Duration(len(beats))*perItem, status: http.StatusOK, most: smallAnswer,
 	}, func(a answer) (err error) {
 		meta = a.meta
 		confirmed, err = readBeatAnswers(a, beats)
@@ -150,7 +157,7 @@ func (c *Client) Unregister(ctx context.Context, session string, d Departure) (M
 	} else if err := needSession(session); err != nil {
 		return Meta{}, err
 	}
-	body := func(now time.Time) ([]byte, string, error) {
+	body := func(now time.Time) ([]byte, string) {
 		return c.encode(beatJSON{Cluster: d.Cluster, Broker: d.Broker, ID: &d.ID, Addr: d.Addr, Session: session, Age: age(now, d.Said)})
 	}
 	return c.tell(ctx, request{call: "unregister", method: http.MethodPost, path: "/v1/register/unregister", body: body})
@@ -176,7 +183,7 @@ func (c *Client) RegisterQueues(ctx context.Context, topic string, rows []core.R
 	}
 	return c.tell(ctx, request{
 		call: "registerQueues", method: http.MethodPut, path: "/v1/register/queues", query: url.Values{"topic": {topic}},
-		body: func(time.Time) ([]byte, string, error) { return c.encode(said) },
+		body: func(time.Time) ([]byte, string) { return c.encode(said) },
 	})
 }
 
@@ -194,15 +201,22 @@ func (c *Client) tell(ctx context.Context, r request) (meta Meta, err error) {
 const zipFrom = 2 << 10
 
 // encode makes the body of a request.
-func (c *Client) encode(v any) (body []byte, mediaType string, err error) {
-	body, err = json.Marshal(v)
-	switch {
-	case err != nil:
-		return nil, "", fmt.Errorf("encode the request: %w", err)
-	case c.o.Uncompressed || len(body) < zipFrom:
-		return body, typeJSON, nil
+func (c *Client) encode(v any) (body []byte, mediaType string) {
+	body = marshal(v)
+	if c.o.Uncompressed || len(body) < zipFrom {
+		return body, typeJSON
 	}
-	return gzipped(body), typeGzip, nil
+	return gzipped(body), typeGzip
+}
+
+// marshal encodes what is made of strings, numbers and the like only, which
+// does not fail.
+func marshal(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 // age is how long ago something was said, in milliseconds.
@@ -220,6 +234,23 @@ func revision(r core.Revision) string { return strconv.FormatUint(uint64(r), 10)
 func needSession(session string) error {
 	if session == "" {
 		return &core.FieldError{Field: "session", Reason: "is missing"}
+	}
+	return nil
+}
+
+// maxName is what the API allows a name to have, in bytes.
+const maxName = 512
+
+// CheckName refuses, as a *core.FieldError, a name that the API refuses in any
+// call: a batch with one such name in it has no answer for the others.
+func CheckName(field, name string) error {
+	switch {
+	case len(name) > maxName:
+		return &core.FieldError{Field: field, Reason: fmt.Sprintf("is longer than %d bytes", maxName)}
+	case !utf8.ValidString(name):
+		return &core.FieldError{Field: field, Reason: "is not UTF-8"}
+	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return &core.FieldError{Field: field, Reason: "has a control character"}
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"signpost/core"
 )
@@ -37,6 +38,7 @@ const (
 // the one that is configured there, which is returned.
 func Credentials(ctx context.Context, region string) (provider aws.CredentialsProvider, inRegion string, err error) {
 	options := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // what goes wrong is in errors
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = expiryWindow }),
 	}
 	if region != "" {
