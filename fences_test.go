@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 	"internal/dynamo":      {"core"},
 	"internal/eventbridge": {"core"},
 	"internal/tlsport":     {"internal/remoting", "internal/pkcs8"},
+	"internal/acl":         {"internal/remoting"},
 	"internal/product":     {"core", "internal/wire", "internal/remoting"},
 	"internal/nameserver":  {"core", "internal/wire", "internal/remoting"},
 	"internal/httpapi":     {"core", "internal/wire", "internal/remoting"},

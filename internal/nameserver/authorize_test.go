@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"signpost/internal/acl"
 	"signpost/internal/nameserver"
 	"signpost/internal/remoting"
 )
@@ -77,5 +78,24 @@ func TestAuthorizerKnowsThePeer(t *testing.T) {
 	defer mu.Unlock()
 	if want := netip.MustParseAddr("127.0.0.1"); from != want {
 		t.Errorf("the peer is %v, want %v", from, want)
+	}
+}
+
+// TestEveryServedCodeHasAClass: a code without a class of permission could be
+// used by nobody where access is controlled, and one with two is not known.
+func TestEveryServedCodeHasAClass(t *testing.T) {
+	c := start(t, nil).dial()
+	served := 0
+	for code := remoting.Code(0); code < 2000; code++ {
+		class := acl.ClassOf(code)
+		known := class == acl.Read || class == acl.Register || class == acl.Admin
+		if got := c.call(request(code)).Code != remoting.RequestCodeNotSupported; got != known {
+			t.Errorf("%v is served: %v, class %v", code, got, class)
+		} else if got {
+			served++
+		}
+	}
+	if served < 23 {
+		t.Errorf("%d codes are served", served)
 	}
 }
