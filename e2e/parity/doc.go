@@ -12,5 +12,7 @@
 //
 // The tests need a JDK 17 and stand behind the build tag e2e. PARITY_SEQUENCES
 // is the number of random sequences for each Java server; a failure names the
-// seed that repeats it (-rapid.seed).
+// seed that repeats it (-rapid.seed). With -shims N so many shims over the
+// functions and DynamoDB Local stand for the NameServer: as brokers and tools
+// do, each step is done to all of them, and all have to answer the same.
 package parity

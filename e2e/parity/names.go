@@ -3,6 +3,7 @@ package parity
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // How many of each thing a sequence has. Steps count from 0.
@@ -28,14 +29,16 @@ const orderNamespace = "ORDER_TOPIC_CONFIG"
 // names turns the numbers of a sequence into what stands on the wire. The
 // sequence's number makes them its own.
 type names struct {
-	token string // in every name
-	net   string // before every address's last number
+	token string        // in every name
+	net   string        // before every address's last number
+	lapse time.Duration // see lapseAfter
 }
 
 func namesOf(sequence int) names {
 	return names{
 		token: fmt.Sprintf("q%dz", sequence),
 		net:   fmt.Sprintf("10.%d.%d.", sequence>>8&255, sequence&255),
+		lapse: lapseAfter,
 	}
 }
 

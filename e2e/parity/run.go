@@ -15,6 +15,12 @@ const settle = 2 * time.Second
 type Pair struct {
 	Java *Server
 	Here *Server
+	// Beside are more servers of ours that stand for one with Here: all are
+	// told the same, and have to answer the same.
+	Beside []*Server
+	// Settles says that servers of ours hear of each other a moment later, so
+	// that after any step they may differ for that long.
+	Settles bool
 	// Old says that Java is a 4.x: what that does not know is not asked.
 	Old bool
 	// Deletes says that registrations delete what they do not name
@@ -37,6 +43,9 @@ type Run struct {
 // NewRun begins a sequence. No two of the same pair may have the same number.
 func (p Pair) NewRun(number int) *Run {
 	n := namesOf(number)
+	if p.Settles {
+		n.lapse = lapseFar
+	}
 	return &Run{pair: p, names: n, queries: n.queries(p.Old), stale: map[string]bool{}, Accepted: map[string]int{}}
 }
 
@@ -52,15 +61,19 @@ func (r *Run) Do(ctx context.Context, s Step) ([]Difference, error) {
 	if err != nil {
 		return nil, fmt.Errorf("here: %w", err)
 	}
+	apart, err := r.doBeside(ctx, s, here)
+	if err != nil {
+		return nil, err
+	}
 	if err := r.finish(ctx, s, java, here); err != nil {
 		return nil, err
 	}
-	rest, err := r.compare(ctx, s, java, here)
-	if err != nil || len(rest) == 0 || !s.late() {
+	rest, err := r.compare(ctx, s, java, here, apart)
+	if err != nil || len(rest) == 0 || !s.late() && !r.pair.Settles {
 		return rest, err
 	}
 	err = poll(ctx, settle, func() (bool, error) {
-		rest, err = r.compare(ctx, s, java, here)
+		rest, err = r.compare(ctx, s, java, here, apart)
 		return len(rest) == 0, err
 	})
 	if err != nil && ctx.Err() == nil && len(rest) > 0 {
@@ -69,12 +82,44 @@ func (r *Run) Do(ctx context.Context, s Step) ([]Difference, error) {
 	return rest, err
 }
 
+// doBeside does a step to the servers beside the one here, and returns how
+// their answers differ from its.
+func (r *Run) doBeside(ctx context.Context, s Step, here Facts) (apart []Difference, err error) {
+	for _, server := range r.pair.Beside {
+		answer, err := s.do(ctx, server, r.names)
+		if err != nil {
+			return nil, fmt.Errorf("beside: %w", err)
+		}
+		apart = append(apart, beside(differences(here, answer))...)
+	}
+	return apart, nil
+}
+
+// beside marks what is not between Java and here, but between here and the
+// server beside it.
+func beside(d []Difference) []Difference {
+	for i := range d {
+		d[i].Fact = "beside: " + d[i].Fact
+	}
+	return d
+}
+
+// all are the servers that are told of every step.
+func (p Pair) all() []*Server { return append([]*Server{p.Java, p.Here}, p.Beside...) }
+
+// Close closes all connections.
+func (p Pair) Close() {
+	for _, s := range p.all() {
+		s.Close()
+	}
+}
+
 // finish waits for what a step has begun.
 func (r *Run) finish(ctx context.Context, s Step, java, here Facts) error {
 	reg, ok := s.(Register)
 	switch {
 	case ok && reg.Lapse:
-		for _, server := range []*Server{r.pair.Java, r.pair.Here} {
+		for _, server := range r.pair.all() {
 			if err := server.awaitGone(ctx, r.names.broker(reg.Broker), r.names.addr(reg.Broker, reg.Addr)); err != nil {
 				return fmt.Errorf("%s lapses: %w", r.names.addr(reg.Broker, reg.Addr), err)
 			}
@@ -114,7 +159,7 @@ func (r *Run) sweepRefused(ctx context.Context, reg Register, java, here Facts) 
 
 // compare observes both servers and returns the differences that no rule
 // accepts, those of the answers to the step among them.
-func (r *Run) compare(ctx context.Context, s Step, javaAnswer, hereAnswer Facts) (rest []Difference, err error) {
+func (r *Run) compare(ctx context.Context, s Step, javaAnswer, hereAnswer Facts, apart []Difference) (rest []Difference, err error) {
 	if r.java, err = r.pair.Java.observe(ctx, r.names, r.queries); err != nil {
 		return nil, fmt.Errorf("Java: %w", err)
 	}
@@ -131,6 +176,14 @@ func (r *Run) compare(ctx context.Context, s Step, javaAnswer, hereAnswer Facts)
 		}
 		rest = append(rest, d)
 	}
+	rest = append(rest, apart...)
+	for _, server := range r.pair.Beside {
+		facts, err := server.observe(ctx, r.names, r.queries)
+		if err != nil {
+			return nil, fmt.Errorf("beside: %w", err)
+		}
+		rest = append(rest, beside(differences(r.here, facts))...)
+	}
 	return rest, nil
 }
 
@@ -138,7 +191,7 @@ func (r *Run) compare(ctx context.Context, s Step, javaAnswer, hereAnswer Facts)
 // lists stay short, and closes its connections.
 func (r *Run) CleanUp(ctx context.Context) error {
 	var errs []error
-	for _, s := range []*Server{r.pair.Java, r.pair.Here} {
+	for _, s := range r.pair.all() {
 		errs = append(errs, r.cleanUp(ctx, s))
 	}
 	return errors.Join(errs...)

@@ -136,10 +136,14 @@ func (DeleteKV) late() bool     { return false }
 func (QueryVersion) late() bool { return false }
 func (Heartbeat) late() bool    { return false }
 
-// lapseAfter is the timeout of a broker that lapses: long enough for its last
-// registration to be answered on a busy machine, since servers refuse what is
-// older than its own timeout and close the connections of those that lapsed.
-const lapseAfter = 200 * time.Millisecond
+// The timeout of a broker that lapses: long enough for its last registration to
+// be answered on a busy machine, since servers refuse what is older than its
+// own timeout and close the connections of those that lapsed. lapseFar is for
+// servers that have the answer from elsewhere.
+const (
+	lapseAfter = 200 * time.Millisecond
+	lapseFar   = 2 * time.Second
+)
 
 // oldForm says whether a form is that of a 4.x broker.
 func oldForm(f wire.RegistrationForm) bool { return f == wire.JSON4 || f == wire.Compact4 }
@@ -196,7 +200,7 @@ func (r Register) command(n names) remoting.Command {
 			cmd.ExtFields = append(cmd.ExtFields, fields("__ZONE_NAME", zone(r.Zone))...)
 		}
 		if r.Lapse {
-			cmd.ExtFields = append(cmd.ExtFields, fields("heartbeatTimeoutMillis", number(lapseAfter.Milliseconds()))...)
+			cmd.ExtFields = append(cmd.ExtFields, fields("heartbeatTimeoutMillis", number(n.lapse.Milliseconds()))...)
 		}
 	}
 	return cmd
