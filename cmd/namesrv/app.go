@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signpost/core"
+	"signpost/internal/acl"
 	"signpost/internal/config"
 	"signpost/internal/nameserver"
 	"signpost/internal/product"
@@ -37,6 +38,7 @@ type app struct {
 	server   *nameserver.Server
 	port     *tlsport.Port
 	product  *product.Client // nil unless clusterTest
+	accounts *acl.Guard      // nil unless aclEnable
 	metrics  *metrics
 	listener net.Listener
 	httpLn   net.Listener // nil if off
@@ -59,6 +61,9 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 		return a, err
 	}
 	a.metrics = newMetrics(a)
+	if a.accounts, err = openAccounts(cfg.ACL, log, a.metrics.Refused); err != nil {
+		return a, fmt.Errorf("aclFile: %w", err)
+	}
 	a.registry = core.New(a.storage, core.Options{
 		Sink:  eventLog{to: a.storage.bus, log: log, events: a.metrics.event},
 		Rules: rules(cfg),
@@ -75,8 +80,9 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 		Switches: a.switches,
 		Limits:   limits(cfg),
 		Log:      log, Observer: a.metrics, Now: a.storage.now, Front: a.storage.front,
-		Secure: func(c net.Conn) (net.Conn, error) { return a.port.Accept(c) },
-		Local:  a.storage.disk != nil,
+		Secure:    func(c net.Conn) (net.Conn, error) { return a.port.Accept(c) },
+		Authorize: authorizer(a.accounts),
+		Local:     a.storage.disk != nil,
 	}
 	if cfg.Product.ClusterTest {
 		a.product = product.New(product.Options{
@@ -125,6 +131,9 @@ func (a *app) serve(ctx context.Context) error {
 		background(a.logKVPeriodically)
 	}
 	background(a.port.Run)
+	if a.accounts != nil {
+		background(a.accounts.Run)
+	}
 	background(trimMemory)
 	a.ready.Store(true)
 	where := []any{"address", a.listener.Addr().String(), "after", time.Since(a.started).String()}

@@ -228,7 +228,7 @@ var accepted = []rule{
 }
 
 const (
-	ownKeys = `(allowRemoteConfig|brokerTimeoutMillis|drainSeconds|guardSeconds|httpAddr|log(Format|Level)|max[A-Z]\w+|pprof|readTimeoutMillis|writeTimeoutMillis|store|tls\..+)`
+	ownKeys = `(acl(Enable|File)|allowRemoteConfig|brokerTimeoutMillis|drainSeconds|guardSeconds|httpAddr|log(Format|Level)|max[A-Z]\w+|pprof|readTimeoutMillis|writeTimeoutMillis|store|tls\..+)`
 	newKeys = `(bindAddress|clientRequestThreadPool\w+|configBlackList|defaultThreadPool\w+|deleteTopicWithBrokerRegistration|enable(AllTopicList|ControllerInNamesrv|ShutdownGracefully|TopicList)|` +
 		`needWaitForService|notifyMinBrokerIdChanged|returnOrderTopicConfigToBroker|scanNotActiveBrokerInterval|serverNettyWorkerGroupEnable|shutdownWaitTimeSeconds|` +
 		`supportActingMaster|unRegisterBrokerQueueCapacity|waitSecondsForService)`

@@ -123,6 +123,8 @@ var (
 	fileDesc     = prometheus.NewDesc("signpost_store_file_bytes", "Size of the store's file.", nil, nil)
 	certDesc     = prometheus.NewDesc("signpost_tls_certificate_expiry_timestamp_seconds", "When the server's certificate ends; absent if there is none.", nil, nil)
 	reloadsDesc  = prometheus.NewDesc("signpost_tls_reloads_total", "Changed TLS files, by result.", []string{"result"}, nil)
+	accountsDesc = prometheus.NewDesc("signpost_acl_accounts", "Accounts in use; absent if access is not controlled.", nil, nil)
+	aclDesc      = prometheus.NewDesc("signpost_acl_reloads_total", "Changed files of accounts, by result.", []string{"result"}, nil)
 	readyDesc    = prometheus.NewDesc("signpost_ready", "1 if /readyz says so.", nil, nil)
 )
 
@@ -155,6 +157,12 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(reloadsDesc, float64(tls.Reloads), "ok")
 	counter(reloadsDesc, float64(tls.Failures), "failed")
+	if s.a.accounts != nil {
+		acl := s.a.accounts.Stats()
+		gauge(accountsDesc, float64(acl.Accounts))
+		counter(aclDesc, float64(acl.Reloads), "ok")
+		counter(aclDesc, float64(acl.Failures), "failed")
+	}
 	ready := 0.0
 	if s.a.notReady(now) == "" {
 		ready = 1

@@ -40,6 +40,9 @@ func (ld *loader) check() {
 			ld.require("allowRemoteConfig", fmt.Errorf("names %s, which can never be changed from remote", name))
 		}
 	}
+	if c.ACL.Enable && c.ACL.File == "" {
+		ld.require("aclEnable", errors.New("needs aclFile"))
+	}
 	if c.TLS.Mode == TLSEnforcing && !c.TLS.TestMode && (c.TLS.CertPath == "" || c.TLS.KeyPath == "") {
 		ld.require("tls.server.mode", errors.New("needs tls.server.certPath and tls.server.keyPath, or nobody could connect"))
 	}
@@ -118,6 +121,12 @@ func (c *Config) conflicts() []string {
 	}
 	if p := c.Product; p.ClusterTest && len(p.NamesrvAddrs) == 0 && p.AddressServer == "" {
 		out = append(out, "clusterTest is true, but neither productNamesrvAddr nor productAddressServer is set: nobody is asked")
+	}
+	if c.ACL.File != "" && !c.ACL.Enable {
+		out = append(out, "aclFile is set, but aclEnable is false: everybody may do everything")
+	}
+	if c.ACL.Enable && c.Listen.HTTPAddr != "" {
+		out = append(out, "aclEnable is about listenPort: who reaches httpAddr may do everything there")
 	}
 	if c.Listen.Pprof && c.Listen.HTTPAddr == "" {
 		out = append(out, "pprof is true, but httpAddr is not set: it is not served")

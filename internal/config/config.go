@@ -35,6 +35,7 @@ type Config struct {
 	Rules    Rules
 	Storage  Storage
 	TLS      TLS
+	ACL      ACL
 	Limits   Limits
 	Product  Product
 	Remote   Remote
@@ -107,6 +108,12 @@ const (
 	ClientAuthOptional = "optional"
 	ClientAuthRequire  = "require"
 )
+
+// ACL says whether requests on the TCP port have to come from an account.
+type ACL struct {
+	Enable bool
+	File   string // of accounts; reloaded when it changes
+}
 
 // Limits bound what a peer can make the server hold or wait for.
 type Limits struct {

@@ -33,6 +33,7 @@ const (
 	GroupRules    Group = "Routes"
 	GroupStorage  Group = "Storage"
 	GroupTLS      Group = "TLS"
+	GroupACL      Group = "Access control"
 	GroupLimits   Group = "Limits"
 	GroupProduct  Group = "Product environment"
 	GroupRemote   Group = "Remote changes"
@@ -42,7 +43,7 @@ const (
 )
 
 var groups = []Group{
-	GroupListen, GroupRules, GroupStorage, GroupTLS, GroupLimits,
+	GroupListen, GroupRules, GroupStorage, GroupTLS, GroupACL, GroupLimits,
 	GroupProduct, GroupRemote, GroupShutdown, GroupLog, GroupInert,
 }
 

@@ -201,6 +201,9 @@ func TestPrecedence(t *testing.T) {
 			if k.Name == "eventBusName" {
 				rest = append(rest, "--store", "dynamodb:routes")
 			}
+			if k.Name == "aclEnable" {
+				rest = append(rest, "--aclFile", "accounts.yml")
+			}
 			path := file(t, k.Name+"="+texts[0]+"\n")
 			env := k.Env() + "=" + texts[1]
 			want := func(args, environ []string, text string, source Source) {
@@ -238,7 +241,7 @@ func TestPrecedence(t *testing.T) {
 func TestAllFaultsAreListed(t *testing.T) {
 	path := file(t, "listenPort=98765\nclusterTest=yes\nwaitSecondsForService=1m\nserverWorkerThreads=many\nlogLevel=trace\n")
 	_, err := Load([]string{"-c", path, "--store", "redis:routes", "--productNamesrvAddr", "a:1;b", "--httpAddr", "8080",
-		"--maxRegistrationBytes", "65536", "--bindAddress", "0.0.0.0:9876"},
+		"--maxRegistrationBytes", "65536", "--bindAddress", "0.0.0.0:9876", "--aclEnable"},
 		[]string{"SIGNPOST_KV_CONFIG_PATH= ", "SIGNPOST_ALLOW_REMOTE_CONFIG=pprof;kvConfigPath;nope", "SIGNPOST_DRAIN_SECONDS=99999999999999999999"}, "/home/op")
 	wantFaults(t, err,
 		`listenPort "98765" (file `+path+`) must be from 0 to 65535`,
@@ -255,8 +258,9 @@ func TestAllFaultsAreListed(t *testing.T) {
 		`productNamesrvAddr "a:1;b" (flag --productNamesrvAddr) must be host:port each: b`,
 		`allowRemoteConfig "pprof;kvConfigPath;nope" (environment SIGNPOST_ALLOW_REMOTE_CONFIG) names kvConfigPath, which can never`,
 		`allowRemoteConfig "pprof;kvConfigPath;nope" (environment SIGNPOST_ALLOW_REMOTE_CONFIG) names nope, which is not a key`,
+		`aclEnable "true" (flag --aclEnable) needs aclFile`,
 	)
-	if lines := strings.Count(err.Error(), "\n"); lines != 14 {
+	if lines := strings.Count(err.Error(), "\n"); lines != 15 {
 		t.Errorf("%d lines of faults: %v", lines, err)
 	}
 }

@@ -95,6 +95,13 @@ var table = []Key{
 		Meaning: "properties file with the tls.* keys, except tls.server.mode; ignored when missing, unless it was named",
 		at:      func(c *Config) any { return &c.TLS.ConfigFile }},
 
+	{Name: "aclEnable", Kind: Bool, Default: "false", Fixed: true, Group: GroupACL,
+		Meaning: "answer requests on listenPort only from accounts of aclFile, by RocketMQ's ACL signature",
+		at:      func(c *Config) any { return &c.ACL.Enable }},
+	{Name: "aclFile", Kind: Path, Default: "", Group: GroupACL,
+		Meaning: "file of accounts, YAML; a changed one is taken into use at once, a broken one is not",
+		at:      func(c *Config) any { return &c.ACL.File }},
+
 	{Name: "maxFrameBytes", Kind: Bytes, Default: "16777216", Min: 1 << 16, Max: 1 << 30, Group: GroupLimits,
 		Meaning: "largest frame; a longer one closes its connection",
 		at:      func(c *Config) any { return &c.Limits.FrameBytes }},

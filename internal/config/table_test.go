@@ -113,7 +113,7 @@ func TestEveryKeyHasItsOwnPlace(t *testing.T) {
 func TestProtectedKeys(t *testing.T) {
 	want := map[string]bool{
 		"kvConfigPath": true, "configStorePath": true, "rocketmqHome": true, "configBlackList": true, // Java's four
-		"allowRemoteConfig": true, "store": true,
+		"allowRemoteConfig": true, "store": true, "aclEnable": true, "aclFile": true,
 		"tls.server.certPath": true, "tls.server.keyPath": true, "tls.server.keyPassword": true,
 		"tls.server.trustCertPath": true, "tls.config.file": true,
 		"tls.client.keyPath": true, "tls.client.keyPassword": true, "tls.client.certPath": true,

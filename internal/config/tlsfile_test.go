@@ -66,7 +66,7 @@ func TestFaultsOfTLSKeysAreToldOnce(t *testing.T) {
 	wantFaults(t, err, `tls.server.mode "on"`, `tls.server.need.client.auth "yes"`)
 }
 
-func TestTLSConflictsAreNoticed(t *testing.T) {
+func TestConflictsAreNoticed(t *testing.T) {
 	for _, c := range []struct {
 		args   string
 		notice string
@@ -78,6 +78,9 @@ func TestTLSConflictsAreNoticed(t *testing.T) {
 		{"--tls.server.certPath /c --tls.server.mode disabled", ""},
 		{"--pprof", "pprof is true, but httpAddr"},
 		{"--pprof --httpAddr :8080", ""},
+		{"--aclFile /a.yml", "aclFile is set, but aclEnable is false"},
+		{"--aclFile /a.yml --aclEnable", ""},
+		{"--aclFile /a.yml --aclEnable --httpAddr :8080", "aclEnable is about listenPort"},
 	} {
 		var want []string
 		if c.notice != "" {
