@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 	"internal/httpapi":     {"core", "internal/wire", "internal/remoting"},
 	"internal/function":    {"core", "internal/dynamo", "internal/eventbridge", "internal/httpapi"},
 	"core/storetest":       {"core"},
+	"internal/discovery":   {},
 
 	"internal/upstream/api": {"core", "internal/wire"},
 }
