@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"unicode/utf8"
 
 	"signpost/core"
 	"signpost/internal/wire"
@@ -32,6 +33,11 @@ var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 func NewBody(c core.Content) (Body, error) {
 	topics := slices.SortedFunc(slices.Values(c.Topics), func(a, b core.Topic) int { return cmp.Compare(a.Name, b.Name) })
 	mappings := slices.SortedFunc(slices.Values(c.Mappings), func(a, b *core.Mapping) int { return cmp.Compare(a.Topic, b.Topic) })
+	for i := range topics {
+		if !utf8.ValidString(topics[i].Name) {
+			return Body{}, &core.FieldError{Field: "topicName", Reason: "is not UTF-8"}
+		}
+	}
 	z := gzipWriters.Get().(*gzip.Writer)
 	defer gzipWriters.Put(z)
 	var out bytes.Buffer
@@ -94,8 +100,8 @@ func appendString(dst []byte, s string) []byte {
 // mappingJSON is a TopicQueueMappingInfo.
 type mappingJSON struct {
 	Topic       string          `json:"topic"`
-	Broker      string          `json:"bname,omitempty"`
-	Scope       string          `json:"scope,omitempty"`
+	Broker      string          `json:"bname"`
+	Scope       string          `json:"scope"`
 	TotalQueues int32           `json:"totalQueues"`
 	Epoch       int64           `json:"epoch"`
 	Dirty       bool            `json:"dirty"`
