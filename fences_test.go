@@ -60,7 +60,8 @@ var mayImport = map[string][]string{
 	"core/storetest":       {"core"},
 	"internal/discovery":   {},
 
-	"internal/upstream/api": {"core", "internal/wire"},
+	"internal/upstream/api":    {"core", "internal/wire"},
+	"internal/upstream/follow": {"core", "internal/wire", "internal/upstream/api"},
 }
 
 // coreNever is what the route model must not know.

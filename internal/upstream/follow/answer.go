@@ -1,0 +1,173 @@
+package follow
+
+import (
+	"fmt"
+	"time"
+	"unique"
+
+	"signpost/core"
+	"signpost/internal/upstream/api"
+	"signpost/internal/wire"
+)
+
+// answer is what was said of one topic.
+type answer struct {
+	status   api.RouteStatus
+	etag     string
+	validFor time.Duration
+	silent   []string
+	route    *core.Route // nil if it is absent, or later
+}
+
+// read reads the answer to a call. One that does not fit what was asked is
+// damaged, as a whole.
+func read(routes api.Routes, batch []*flight) ([]answer, error) {
+	if len(routes.Routes) != len(batch) {
+		return nil, damaged(errOthers)
+	}
+	answers := make([]answer, len(batch))
+	later := 0
+	for i, fl := range batch {
+		said := &routes.Routes[i]
+		if said.Topic != fl.topic {
+			return nil, damaged(errOthers)
+		}
+		a := &answers[i]
+		*a = answer{status: said.Status, etag: said.ETag, validFor: said.ValidFor, silent: said.Silent}
+		switch said.Status {
+		case api.RouteChanged:
+			if fl.was != nil && fl.was.route != nil && said.ETag == fl.etag {
+				a.route = fl.was.route
+				continue
+			}
+			route, err := wire.DecodeRoute(fl.topic, said.Body)
+			if err != nil {
+				return nil, damaged(err)
+			}
+			if len(route.Brokers) == 0 {
+				return nil, damaged(fmt.Errorf("topic %q has a route without brokers", fl.topic))
+			}
+			a.route = share(route)
+		case api.RouteUnchanged:
+			if fl.was == nil || fl.was.route == nil {
+				return nil, damaged(fmt.Errorf("topic %q is not known here", fl.topic))
+			}
+			a.route, a.etag = fl.was.route, fl.etag
+		case api.RouteAbsent:
+		case api.RouteLater:
+			later++
+		default:
+			return nil, damaged(fmt.Errorf("topic %q is said to be %q", fl.topic, said.Status))
+		}
+	}
+	if later == len(batch) {
+		return nil, damaged(fmt.Errorf("all of %d topics are for later", later))
+	}
+	return answers, nil
+}
+
+// share makes routes share the names that they have in common: most name the
+// same brokers.
+func share(r *core.Route) *core.Route {
+	for i := range r.Brokers {
+		b := &r.Brokers[i]
+		b.Name, b.Cluster, b.Zone = shared(b.Name), shared(b.Cluster), shared(b.Zone)
+		for j := range b.Addrs {
+			b.Addrs[j].Addr = shared(b.Addrs[j].Addr)
+		}
+	}
+	for i := range r.Rows {
+		r.Rows[i].Broker = shared(r.Rows[i].Broker)
+	}
+	return r
+}
+
+func shared(s string) string { return unique.Make(s).Value() }
+
+// takeIn keeps the answers of a call that was sent at that moment, as far as
+// nothing newer was heard meanwhile. The caller holds mu.
+func (f *Follower) takeIn(answers []answer, batch []*flight, revision core.Revision, sent time.Time) {
+	now := f.o.Now()
+	if len(batch) > 0 && batch[0].generation == f.generation {
+		f.newest.heard(revision, now)
+	}
+	changed := f.history.since(revision)
+	for i, fl := range batch {
+		a := &answers[i]
+		if a.status == api.RouteLater {
+			fl.sent = false
+			f.asker.queue(fl, fl.urgent)
+			continue
+		}
+		if a.route == nil {
+			f.absent(fl, a, revision, sent, &changed)
+		} else {
+			f.keep(fl, a, revision, sent, &changed)
+		}
+	}
+	f.forget(f.table.shed(f.o.Routes, f.o.Bytes))
+}
+
+// keep files a route.
+func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time.Time, changed *touched) {
+	f.asker.end(fl, a.route, nil, nil)
+	cur := f.table.find(fl.topic)
+	if fl.generation != f.generation || cur != nil && cur.revision > revision {
+		return // it is answered to those who wait for it, and to nobody else
+	}
+	until := sent.Sub(f.epoch) + a.validFor
+	if changed.hits(fl.topic, a.route, a.silent, revision) ||
+		cur != nil && cur.route != nil && cur != fl.was && cur.revision == revision && cur.etag != a.etag {
+		until = stale // what was said meanwhile, or at the same moment, is something else
+	}
+	e := cur
+	if e == nil || e.route != a.route {
+		e = &entry{topic: fl.topic, route: a.route}
+		e.asked.Store(tick(f.o.Now().Sub(f.epoch)))
+		if fl.was != nil {
+			e.asked.Store(fl.was.asked.Load())
+		}
+		if fl.urgent {
+			e.used(f.o.Now().Sub(f.epoch))
+		}
+	}
+	e.revision, e.span, e.silent, e.consistent = revision, a.validFor, a.silent, false
+	e.confirmed = sent.Sub(f.epoch)
+	e.until.Store(int64(until))
+	if e == cur && e.etag == a.etag {
+		return
+	}
+	e.etag = a.etag
+	f.table.put(e)
+	if f.file != nil {
+		f.file.keep(e.topic, e.etag, e.route)
+	}
+}
+
+// absent files that a topic has no route.
+func (f *Follower) absent(fl *flight, a *answer, revision core.Revision, sent time.Time, changed *touched) {
+	validFor := min(a.validFor, absentTime)
+	none := &core.NoTopicError{ValidUntil: sent.Add(validFor)}
+	f.asker.end(fl, nil, none, nil)
+	cur := f.table.find(fl.topic)
+	if fl.generation != f.generation || cur != nil && cur.revision > revision || changed.hits(fl.topic, nil, nil, revision) {
+		return
+	}
+	if cur != nil && cur.route != nil {
+		f.forget([]string{fl.topic})
+	}
+	f.table.shedAbsent(f.o.Now().Sub(f.epoch))
+	e := &entry{topic: fl.topic, absent: none, revision: revision}
+	e.until.Store(int64(sent.Sub(f.epoch) + validFor))
+	f.table.put(e)
+}
+
+// forget has topics leave the file that have left the table.
+func (f *Follower) forget(topics []string) {
+	if f.file == nil {
+		return
+	}
+	for _, topic := range topics {
+		f.file.drop(topic)
+	}
+}

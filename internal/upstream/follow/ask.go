@@ -1,0 +1,279 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"signpost/core"
+	"signpost/internal/upstream/api"
+)
+
+const (
+	// gatherTime is how long a lookup waits for others to join its call.
+	gatherTime = 2 * time.Millisecond
+	// askTime bounds one call for routes with its repetitions.
+	askTime = 4 * time.Second
+	// Clients wait 3 s. Who can be answered as it was known last waits less.
+	patience      = 2500 * time.Millisecond
+	stalePatience = time.Second
+	// maxCalls is how many calls for routes are under way at the same time.
+	maxCalls = 4
+	// maxQueued bounds the topics that wait for a call.
+	maxQueued = 20_000
+	// maxNames bounds the names in one call, in bytes as they are sent: the API
+	// takes 1 MiB.
+	maxNames = 768 << 10
+	// maxTopic is the longest name that the API takes, in bytes.
+	maxTopic = 512
+)
+
+// flight is a topic that is asked for. Several lookups may wait for it.
+type flight struct {
+	topic      string
+	urgent     bool   // somebody waits for it
+	was        *entry // what is kept of it; nil: nothing
+	sent       bool
+	etag       string        // of was, when it was sent
+	named      core.Revision // the newest one, when it was sent
+	generation uint64        // then
+	done       chan struct{}
+
+	// These are what came of it, when done is closed.
+	route  *core.Route
+	absent *core.NoTopicError
+	err    error
+}
+
+// asker asks for topics, many in one call.
+type asker struct {
+	flights map[string]*flight // the last one of each topic
+	urgent  []*flight          // to be sent, those that somebody waits for first
+	others  []*flight          // some of which became urgent since
+	queued  int
+	armed   bool
+	running int
+}
+
+func newAsker() asker { return asker{flights: map[string]*flight{}} }
+
+// ask looks a topic up that is not known, or no more.
+func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (*core.Route, error) {
+	if !askable(topic) {
+		return nil, &core.NoTopicError{ValidUntil: now.Add(absentTime)}
+	}
+	fl, last, err := f.want(topic)
+	if err != nil {
+		return nil, err
+	}
+	wait := patience
+	if last != nil {
+		wait = stalePatience
+	}
+	defer core.Waiting(ctx)()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-fl.done:
+		switch {
+		case fl.err == nil && fl.route == nil:
+			return nil, fl.absent
+		case fl.err == nil:
+			return fl.route, nil
+		}
+		err = fl.err
+	case <-timer.C:
+		err = late()
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if last != nil {
+		return last, nil
+	}
+	return nil, err
+}
+
+// askable says whether the API takes a name; it refuses a call with another one
+// in it. No broker has such a topic.
+func askable(topic string) bool {
+	control := func(c byte) bool { return c < ' ' || c == 0x7f }
+	return topic != "" && len(topic) <= maxTopic && utf8.ValidString(topic) && !slices.ContainsFunc([]byte(topic), control)
+}
+
+// want has a topic asked for, and returns what was known of it last.
+func (f *Follower) want(topic string) (fl *flight, last *core.Route, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e := f.table.find(topic)
+	if e != nil {
+		last = e.route
+	}
+	switch {
+	case f.closed:
+		return nil, last, errClosed
+	case f.link.mayAsk(f.o.Now()) && f.asker.queued < maxQueued:
+		return f.launchLater(topic, e, true), last, nil
+	case f.link.mayAsk(f.o.Now()):
+		return nil, last, &api.UnreachableError{Call: "getRoutes", Reason: "too many lookups wait for the API"}
+	}
+	return nil, last, f.link.trouble()
+}
+
+// launchLater has a topic asked for, unless that is under way. The caller holds
+// mu.
+func (f *Follower) launchLater(topic string, e *entry, urgent bool) *flight {
+	a := &f.asker
+	fl := a.flights[topic]
+	switch {
+	case fl == nil, fl.sent && (fl.named < f.history.followed || fl.generation != f.generation):
+		// What is under way may be from before what is known now.
+		fl = &flight{topic: string([]byte(topic)), was: e, done: make(chan struct{})}
+		a.flights[fl.topic] = fl
+		a.queue(fl, urgent)
+	case !fl.sent && urgent && !fl.urgent:
+		a.queued-- // it stands in others, too
+		a.queue(fl, true)
+	}
+	f.arm(gatherTime)
+	return fl
+}
+
+func (a *asker) queue(fl *flight, urgent bool) {
+	a.queued++
+	if fl.urgent = urgent; urgent {
+		a.urgent = append(a.urgent, fl)
+	} else {
+		a.others = append(a.others, fl)
+	}
+}
+
+// next takes what goes into one call.
+func (a *asker) next() (batch []*flight) {
+	size := 0
+	for _, queue := range []*[]*flight{&a.urgent, &a.others} {
+		for len(*queue) > 0 && len(batch) < api.MaxBatch {
+			fl := (*queue)[0]
+			if fl.sent || queue == &a.others && fl.urgent {
+				*queue = (*queue)[1:]
+				continue
+			}
+			// As JSON a byte may become six.
+			if size += 6*len(fl.topic) + 64; size > maxNames {
+				return batch
+			}
+			*queue = (*queue)[1:]
+			fl.sent = true
+			batch = append(batch, fl)
+		}
+	}
+	a.queued -= len(batch)
+	return batch
+}
+
+// fail ends all lookups that wait for a call to be made.
+func (a *asker) fail(err error) {
+	for batch := a.next(); len(batch) > 0; batch = a.next() {
+		for _, fl := range batch {
+			a.end(fl, nil, nil, err)
+		}
+	}
+}
+
+func (a *asker) end(fl *flight, route *core.Route, absent *core.NoTopicError, err error) {
+	fl.route, fl.absent, fl.err = route, absent, err
+	if a.flights[fl.topic] == fl {
+		delete(a.flights, fl.topic)
+	}
+	close(fl.done)
+}
+
+// arm has calls made after that time. The caller holds mu.
+func (f *Follower) arm(after time.Duration) {
+	if a := &f.asker; !a.armed && a.queued > 0 && a.running < f.mayRun() && !f.closed {
+		a.armed = true
+		time.AfterFunc(after, f.launch)
+	}
+}
+
+// mayRun is how many calls may be under way: one, to see whether it works again.
+func (f *Follower) mayRun() int {
+	if f.link.asks.failures > 0 {
+		return 1
+	}
+	return maxCalls
+}
+
+// launch makes calls.
+func (f *Follower) launch() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := &f.asker
+	a.armed = false
+	switch {
+	case f.closed:
+		return
+	case !f.link.mayAsk(f.o.Now()):
+		a.fail(f.link.trouble())
+		return
+	}
+	for a.queued > 0 && a.running < f.mayRun() {
+		batch := a.next()
+		a.running++
+		q := api.RoutesQuery{Revision: f.newest.revision, Topics: make([]api.KnownRoute, len(batch))}
+		for i, fl := range batch {
+			fl.named, fl.generation = f.newest.revision, f.generation
+			if e := fl.was; e != nil {
+				fl.etag = e.etag
+				q.Consistent = q.Consistent || e.consistent
+			}
+			q.Topics[i] = api.KnownRoute{Topic: fl.topic, ETag: fl.etag}
+		}
+		f.calls.Go(func() { f.call(q, batch) })
+	}
+}
+
+// call makes one call and takes in its answer.
+func (f *Follower) call(q api.RoutesQuery, batch []*flight) {
+	ctx, cancel := context.WithTimeout(f.ctx, askTime)
+	defer cancel()
+	sent := f.o.Now()
+	routes, err := f.o.Cloud.Routes(ctx, q)
+	var answers []answer
+	if err == nil {
+		answers, err = read(routes, batch)
+	}
+	f.o.Observer.Asked(len(batch), f.o.Now().Sub(sent), err)
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asker.running--
+	now := f.o.Now()
+	switch {
+	case err == nil:
+		f.link.asks = trouble{}
+		f.takeIn(answers, batch, routes.Revision, sent)
+	default:
+		if f.ctx.Err() == nil {
+			f.link.asks.failed(now, err, f.o.Interval)
+			signal(f.due) // to come again
+		}
+		for _, fl := range batch {
+			f.asker.end(fl, nil, nil, fmt.Errorf("ask for routes: %w", err))
+		}
+	}
+	f.judge(now)
+	f.arm(0)
+	if f.closed {
+		f.asker.fail(errClosed) // what was left for later
+	}
+}
+
+// damaged is what an answer is that does not fit what was asked.
+func damaged(err error) error {
+	return fmt.Errorf("%w: %w", &api.UnreachableError{Call: "getRoutes", Reason: "the answer of the API is damaged"}, err)
+}
+
+var errOthers = errors.New("it is about other topics")

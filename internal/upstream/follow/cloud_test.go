@@ -1,0 +1,488 @@
+package follow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"go.uber.org/goleak"
+
+	"signpost/core"
+	"signpost/internal/memory"
+	"signpost/internal/upstream/api"
+	"signpost/internal/upstream/follow"
+	"signpost/internal/wire"
+)
+
+const owner = "the gateways"
+
+// cloud is the API over a registry of its own, with everything that may go
+// wrong on the way. It is called with the bubble's clock.
+type cloud struct {
+	store *memory.Store
+	reg   *core.Registry
+
+	mu    sync.Mutex
+	calls map[string]int
+	asked [][]string // the topics of each call for routes
+	// consistent counts the calls for routes as they are then.
+	consistent int
+	// fault, if set, decides about each call: an error is what it ends with. With
+	// lose it was done before.
+	fault func(ctx context.Context, call string) (lose bool, err error)
+	// behind is by how much the heads that beats are answered with may be old.
+	behind time.Duration
+	seen   core.Head
+	seenAt time.Time
+	full   int // how many routes one answer has; 0: all
+	twist  func(*api.Routes)
+}
+
+func newCloud() *cloud {
+	c := &cloud{calls: map[string]int{}}
+	c.empty()
+	return c
+}
+
+// empty is a new store, as after the table was lost.
+func (c *cloud) empty() {
+	c.store = memory.New()
+	c.reg = c.registry()
+}
+
+var ids sync.Mutex
+var lastID int
+
+func newID() string {
+	ids.Lock()
+	defer ids.Unlock()
+	lastID++
+	return fmt.Sprint("id-", lastID)
+}
+
+func (c *cloud) registry() *core.Registry {
+	return core.New(c.store, core.Options{NewID: newID, Rules: core.Rules{OrderMessages: true}})
+}
+
+func (c *cloud) set(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
+
+func (c *cloud) count(call string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[call]
+}
+
+func (c *cloud) total() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.calls {
+		n += one
+	}
+	return n
+}
+
+// reset forgets what was called.
+func (c *cloud) reset() {
+	c.set(func() { c.calls, c.asked, c.consistent = map[string]int{}, nil, 0 })
+}
+
+var errDown = &api.UnreachableError{Call: "any", Reason: "there is no connection to the API"}
+
+// down is a fault: nothing arrives.
+func down(context.Context, string) (bool, error) { return false, errDown }
+
+func on(call string, err error) func(context.Context, string) (bool, error) {
+	return func(_ context.Context, c string) (bool, error) {
+		if c == call {
+			return false, err
+		}
+		return false, nil
+	}
+}
+
+// silent is a fault: nothing is answered.
+func silent(ctx context.Context, _ string) (bool, error) {
+	<-ctx.Done()
+	return false, &api.UnreachableError{Call: "any", Reason: "the API did not answer in time"}
+}
+
+// call begins a call, and says how it ends.
+func (c *cloud) call(ctx context.Context, name string, do func() error) error {
+	c.mu.Lock()
+	c.calls[name]++
+	fault := c.fault
+	c.mu.Unlock()
+	lose, failed := false, error(nil)
+	if fault != nil {
+		lose, failed = fault(ctx, name)
+	}
+	if failed != nil && !lose {
+		return failed
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (c *cloud) OpenSession(ctx context.Context, id, gateway string, known core.Revision) (said api.SessionHead, err error) {
+	err = c.call(ctx, "open", func() error {
+		now := time.Now()
+		err := c.reg.OpenSession(ctx, now, core.Session{ID: id, Gateway: gateway, Owner: owner})
+		if errors.Is(err, core.ErrSessionClosed) {
+			err = c.store.BeatSession(ctx, id, owner, now)
+		}
+		if err == nil {
+			said, err = c.head(ctx, known, true)
+		}
+		return err
+	})
+	return said, err
+}
+
+func (c *cloud) BeatSession(ctx context.Context, id string, known core.Revision) (said api.SessionHead, err error) {
+	err = c.call(ctx, "beat", func() error {
+		if err := c.store.BeatSession(ctx, id, owner, time.Now()); err != nil {
+			return err
+		}
+		said, err = c.head(ctx, known, false)
+		return err
+	})
+	return said, err
+}
+
+// head is what a beat is answered with: it may be a moment old.
+func (c *cloud) head(ctx context.Context, known core.Revision, fresh bool) (said api.SessionHead, err error) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if fresh || c.seenAt.IsZero() || now.Sub(c.seenAt) >= c.behind || c.seen.Revision < known {
+		if c.seen, err = c.reg.Head(ctx, 0, true); err != nil {
+			return said, err
+		}
+		c.seenAt = now
+	}
+	head := c.seen
+	said.Revision, said.Complete = head.Revision, true
+	switch {
+	case head.Revision < known:
+		said.Complete = false
+	case head.Revision > known:
+		said.Complete = len(head.Changes) > 0 && head.Changes[0].Revision <= known+1
+	}
+	if said.Complete {
+		for _, change := range head.Changes {
+			if change.Revision > known {
+				said.Changes = append(said.Changes, change)
+			}
+		}
+	}
+	for _, s := range head.Sessions {
+		said.Sessions = append(said.Sessions, api.SessionLeft{
+			ID: s.ID, Gateway: s.Gateway, Age: now.Sub(s.Last), Remaining: max(0, s.Deadline().Sub(now)),
+		})
+	}
+	return said, nil
+}
+
+func (c *cloud) Routes(ctx context.Context, q api.RoutesQuery) (said api.Routes, err error) {
+	var topics []string
+	for _, k := range q.Topics {
+		topics = append(topics, k.Topic)
+	}
+	c.set(func() {
+		if c.asked = append(c.asked, topics); q.Consistent {
+			c.consistent++
+		}
+	})
+	err = c.call(ctx, "routes", func() error {
+		said, err = c.routes(ctx, q)
+		return err
+	})
+	if c.twist != nil {
+		c.twist(&said)
+	}
+	return said, err
+}
+
+// routes answers as internal/httpapi does.
+func (c *cloud) routes(ctx context.Context, q api.RoutesQuery) (said api.Routes, err error) {
+	head, err := c.reg.Head(ctx, q.Revision, q.Consistent)
+	if err != nil {
+		return said, err
+	}
+	now := time.Now()
+	said.Revision = head.Revision
+	sent := 0
+	for _, k := range q.Topics {
+		a := api.RouteAnswer{Topic: k.Topic}
+		route, err := c.reg.Route(ctx, now, k.Topic)
+		var none *core.NoTopicError
+		switch {
+		case errors.As(err, &none):
+			a.Status, a.ValidFor = api.RouteAbsent, min(30*time.Second, none.ValidUntil.Sub(now))
+		case err != nil:
+			return said, err
+		default:
+			body := wire.Route(route, wire.Standard)
+			a.ETag, a.Silent, a.ValidFor = fmt.Sprintf("%016x", xxhash.Sum64(body)), route.Silent(), time.Hour
+			if until := route.FollowedUntil(head.Sessions, now); !until.IsZero() {
+				a.ValidFor = max(0, min(a.ValidFor, until.Sub(now)))
+			}
+			if a.Status = api.RouteUnchanged; a.ETag != k.ETag {
+				a.Status, a.Body = api.RouteChanged, body
+				if sent++; c.full > 0 && sent > c.full {
+					a = api.RouteAnswer{Topic: k.Topic, Status: api.RouteLater}
+				}
+			}
+		}
+		said.Routes = append(said.Routes, a)
+	}
+	return said, nil
+}
+
+func (c *cloud) KV(ctx context.Context, namespace string) (table map[string]string, meta api.Meta, err error) {
+	err = c.call(ctx, "kv", func() error {
+		head, err := c.reg.Head(ctx, 0, false)
+		if err != nil {
+			return err
+		}
+		meta.Revision = head.Revision
+		table, err = c.reg.KV(ctx, namespace)
+		return err
+	})
+	return table, meta, err
+}
+
+// register is a broker's registration through a session, or its own with "".
+func (c *cloud) register(session, broker string, id int64, topics ...string) core.Revision {
+	return c.registerFor(session, broker, id, 0, topics...)
+}
+
+func (c *cloud) registerFor(session, broker string, id int64, timeout time.Duration, topics ...string) core.Revision {
+	// A broker that is not known is not taken with one topic only.
+	content := core.Content{Topics: []core.Topic{{Name: "base-" + broker}}}
+	for _, t := range topics {
+		name, queues, _ := strings.Cut(t, ":")
+		n := int32(8)
+		if queues != "" {
+			fmt.Sscan(queues, &n)
+		}
+		content.Topics = append(content.Topics, core.Topic{Name: name, Queues: core.Queues{Read: n, Write: n, Perm: 6}})
+	}
+	r := core.Registration{
+		Cluster: "c1", Broker: broker, ID: id, Addr: fmt.Sprintf("%s:%d", broker, id), Session: session, Owner: owner, Timeout: timeout,
+		Content: func() (core.Content, error) { return content, nil },
+	}
+	r.Digest = xxhash.Sum64String(fmt.Sprint(broker, id, timeout, topics))
+	content.DataVersion.Counter = int64(r.Digest >> 1)
+	said, err := c.reg.Register(context.Background(), time.Now(), r)
+	if err != nil {
+		panic(err)
+	}
+	return said.Revision
+}
+
+func (c *cloud) unregister(broker string, id int64) core.Revision {
+	rev, err := c.reg.Unregister(context.Background(), time.Now(), core.Departure{Cluster: "c1", Broker: broker, ID: id, Addr: fmt.Sprintf("%s:%d", broker, id)})
+	if err != nil {
+		panic(err)
+	}
+	return rev
+}
+
+// gateway is another one, that beats as long as it is not stopped.
+func (c *cloud) gateway(id string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := c.reg.OpenSession(ctx, time.Now(), core.Session{ID: id, Gateway: id, Owner: owner}); err != nil {
+		panic(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pausing(ctx, 5*time.Second) {
+			c.store.BeatSession(ctx, id, owner, time.Now())
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+func pausing(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// listener notes what it is told.
+type listener struct {
+	mu      sync.Mutex
+	opened  []string
+	changes []core.Change
+	all     int
+	block   chan struct{} // nil: it does not
+}
+
+func (l *listener) Opened(_ context.Context, _ time.Time, session string) {
+	l.mu.Lock()
+	l.opened = append(l.opened, session)
+	block := l.block
+	l.mu.Unlock()
+	if block != nil {
+		<-block
+	}
+}
+
+func (l *listener) Changed(_ context.Context, _ time.Time, changes []core.Change, all bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.changes = append(l.changes, changes...)
+	if all {
+		l.all++
+	}
+}
+
+func (l *listener) take() (opened []string, changes []core.Change, all int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	opened, changes, all = l.opened, l.changes, l.all
+	l.opened, l.changes, l.all = nil, nil, 0
+	return opened, changes, all
+}
+
+// lines keeps what is logged.
+type lines struct {
+	mu   sync.Mutex
+	text []string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, string(p))
+	return len(p), nil
+}
+
+func (l *lines) with(part string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.text {
+		if strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// shim is a Follower that runs, with who asks it.
+type shim struct {
+	*follow.Follower
+	t     testing.TB
+	heard *listener
+	log   *lines
+	stop  func()
+}
+
+func start(t testing.TB, c *cloud, change ...func(*follow.Options)) *shim {
+	t.Helper()
+	s := &shim{t: t, heard: &listener{}, log: &lines{}}
+	o := follow.Options{
+		Cloud: c, Listener: s.heard, Gateway: "gw", NewID: newID,
+		Log: slog.New(slog.NewTextHandler(s.log, nil)),
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	var err error
+	if s.Follower, err = follow.New(o); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := errors.Join(<-ended, s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+// shape is a route as text: its brokers with their ids, and queues.
+func shape(r *core.Route) string {
+	var b strings.Builder
+	for _, broker := range r.Brokers {
+		fmt.Fprintf(&b, "%s", broker.Name)
+		for _, a := range broker.Addrs {
+			fmt.Fprintf(&b, " %d", a.ID)
+		}
+		i := slices.IndexFunc(r.Rows, func(row core.Row) bool { return row.Broker == broker.Name })
+		fmt.Fprintf(&b, "/%d ", r.Rows[i].Queues.Read)
+	}
+	if r.HasOrderConf {
+		b.WriteString("order " + r.OrderConf)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func described(route *core.Route, err error) string {
+	switch {
+	case errors.Is(err, core.ErrNoTopic):
+		return "none"
+	case errors.Is(err, core.ErrUnavailable):
+		return "unavailable"
+	case err != nil:
+		return err.Error()
+	}
+	return shape(route)
+}
+
+// route looks a topic up, as a client does.
+func (s *shim) route(topic string) string {
+	return described(s.Route(context.Background(), time.Now(), topic))
+}
+
+func (s *shim) want(topic, want string) {
+	s.t.Helper()
+	if got := s.route(topic); got != want {
+		s.t.Errorf("route of %s: %q, want %q", topic, got, want)
+	}
+}
+
+// known is what is answered at once; "" if nothing is.
+func (s *shim) known(topic string) string {
+	route, err, ok := s.Known(time.Now(), topic)
+	if !ok {
+		return ""
+	}
+	return described(route, err)
+}
+
+func (s *shim) wantKnown(topic, want string) {
+	s.t.Helper()
+	if got := s.known(topic); got != want {
+		s.t.Errorf("known of %s: %q, want %q", topic, got, want)
+	}
+}
+
+func TestMain(m *testing.M) {
+	child()
+	goleak.VerifyTestMain(m)
+}

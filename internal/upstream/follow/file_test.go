@@ -1,0 +1,3 @@
+package follow_test
+
+func child() {}

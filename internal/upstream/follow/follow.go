@@ -1,0 +1,280 @@
+// Package follow keeps what the cloud's API told of routes and of order
+// configuration, and knows what of it still holds.
+//
+// A gateway's session beats every few seconds. The answer to a beat has the
+// revision with the log of its changes, and all sessions. What a change may
+// touch is asked for again before it is answered the next time; so is what
+// rests on leases that may run out, and everything when a session stops
+// beating. Nothing else is asked for: in the steady state there is one small
+// call each interval, for any number of brokers, clients and topics.
+//
+// While the cloud cannot be reached, what was known last is answered. It is
+// also in a file, for the time right after a restart.
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"signpost/core"
+	"signpost/internal/upstream/api"
+)
+
+// Cloud is what is asked of the API: an *api.Client.
+type Cloud interface {
+	OpenSession(ctx context.Context, id, gateway string, known core.Revision) (api.SessionHead, error)
+	BeatSession(ctx context.Context, id string, known core.Revision) (api.SessionHead, error)
+	Routes(ctx context.Context, q api.RoutesQuery) (api.Routes, error)
+	KV(ctx context.Context, namespace string) (map[string]string, api.Meta, error)
+}
+
+// Listener is told what concerns the brokers that are held here, in order and
+// one thing at a time. It may wait for the cloud: beats do not wait for it.
+type Listener interface {
+	// Opened tells of a new session, which holds nothing yet.
+	Opened(ctx context.Context, now time.Time, session string)
+	// Changed tells what the revision's log says; with all, that anything may
+	// have changed.
+	Changed(ctx context.Context, now time.Time, changes []core.Change, all bool)
+}
+
+// Observer is told of what metrics show. Its methods must not block.
+type Observer interface {
+	Beaten(took time.Duration, err error)            // a beat of the session
+	Asked(topics int, took time.Duration, err error) // a call for routes
+	Opened()                                         // a session
+}
+
+// Options are what a Follower works with. Cloud, Gateway and NewID are required.
+type Options struct {
+	Cloud    Cloud
+	Listener Listener // nil: see Listen
+	Gateway  string   // the stable id of this gateway
+	// Interval is from one beat to the next; 0 is 5 s. It is at most 7 s: a
+	// session that stops has to be noticed before its leases run out.
+	Interval time.Duration
+	File     string // keeps what was known last; "" is none
+	Routes   int    // how many are kept; 0 is 50,000
+	Bytes    int64  // about how much memory they may take; 0 is 32 MiB
+	Log      *slog.Logger
+	Observer Observer
+	Now      func() time.Time // nil is time.Now
+	NewID    func() string    // makes ids of sessions, unique for ever
+}
+
+const (
+	defaultInterval = 5 * time.Second
+	maxInterval     = 7 * time.Second
+	minInterval     = 10 * time.Millisecond
+	defaultRoutes   = 50_000
+	defaultBytes    = 32 << 20
+)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Interval == 0 {
+		o.Interval = defaultInterval
+	}
+	if o.Routes == 0 {
+		o.Routes = defaultRoutes
+	}
+	if o.Bytes == 0 {
+		o.Bytes = defaultBytes
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Interval < minInterval || o.Interval > maxInterval {
+		return o, &core.FieldError{Field: "interval", Reason: fmt.Sprintf("is not between %v and %v", minInterval, maxInterval)}
+	}
+	return o, nil
+}
+
+type unobserved struct{}
+
+func (unobserved) Beaten(time.Duration, error)     {}
+func (unobserved) Asked(int, time.Duration, error) {}
+func (unobserved) Opened()                         {}
+
+// Follower keeps routes and follows the revision. Its methods may be used at
+// the same time by many.
+type Follower struct {
+	o     Options
+	epoch time.Time // moments are kept as what passed since then
+	table table
+	file  *file // nil: none
+	told  told
+
+	wake chan struct{} // the beats' loop: look whether one is due
+	due  chan struct{} // the rounds' loop: something is to be asked for again
+
+	ctx    context.Context // of calls; ends with Close
+	cancel context.CancelFunc
+	calls  sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows, and writes to the table
+	link    link
+	session session
+	history history
+	newest  newest // revision that anybody told
+	order   order
+	asker   asker
+	// generation counts the moments before which no answer is kept that was
+	// asked for earlier: what was heard then is not in the log.
+	generation uint64
+	lived      map[string]struct{} // sessions that went on beating, by the last beat
+	good       time.Time           // when the last beat was sent that was answered
+	guarded    bool
+	// restoredAge is how long before the start it was right what the file had.
+	restoredAge time.Duration
+	round       time.Time     // when what is used was asked for again the last time
+	turn        chan struct{} // closed when a beat has ended
+	closed      bool
+}
+
+// New returns a Follower that knows what its file has. It makes no call yet.
+func New(o Options) (*Follower, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	f := &Follower{
+		o: o, epoch: o.Now(),
+		wake: make(chan struct{}, 1), due: make(chan struct{}, 1), turn: make(chan struct{}),
+		asker: newAsker(), order: newOrder(),
+	}
+	f.good = f.epoch
+	f.table.init()
+	f.link.begin(f.epoch)
+	f.told.init(o.Listener)
+	if o.File != "" {
+		if err := f.restore(); err != nil {
+			return nil, fmt.Errorf("open %s: %w", o.File, err)
+		}
+	}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	return f, nil
+}
+
+// Listen sets the Listener, before Run.
+func (f *Follower) Listen(l Listener) { f.told.init(l) }
+
+// Run beats and follows until ctx ends.
+func (f *Follower) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	for _, loop := range []func(context.Context){f.beats, f.rounds, f.tell, f.writes} {
+		loops.Go(func() { loop(ctx) })
+	}
+	loops.Wait()
+	return nil
+}
+
+// Close ends the calls under way and closes the file, with all in it that is
+// known. It is to be called after Run. The session is left to run out.
+func (f *Follower) Close() error {
+	f.cancel()
+	f.mu.Lock()
+	f.closed = true
+	f.asker.fail(errClosed)
+	f.mu.Unlock()
+	f.calls.Wait()
+	if f.file == nil {
+		return nil
+	}
+	return f.file.close(f.marks())
+}
+
+var errClosed = errors.New("the gateway stops")
+
+// Known returns what may be answered of a topic at once: a route, or that it
+// has none. It never waits. Without ok Route is to be asked.
+func (f *Follower) Known(now time.Time, topic string) (route *core.Route, err error, ok bool) {
+	e := f.table.find(topic)
+	if e == nil {
+		return nil, nil, false
+	}
+	at := now.Sub(f.epoch)
+	e.used(at)
+	switch {
+	case at <= time.Duration(e.until.Load()):
+	case e.route == nil || !f.link.cut.Load():
+		return nil, nil, false
+	}
+	if e.route == nil {
+		return nil, e.absent, true
+	}
+	return e.route, nil, true
+}
+
+// Route returns where a topic is, and asks for it if need be. The error is a
+// *core.NoTopicError or, if it is not known and cannot be asked, an
+// *api.UnreachableError. What cannot be asked for again is answered as it was
+// known last.
+func (f *Follower) Route(ctx context.Context, now time.Time, topic string) (*core.Route, error) {
+	route, err, ok := f.Known(now, topic)
+	if !ok {
+		route, err = f.ask(ctx, now, topic)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("route of %s: %w", topic, err)
+	}
+	return route, nil
+}
+
+// State is how a Follower does.
+type State struct {
+	Connected bool
+	Since     time.Time // when Connected became what it is
+	Reason    string    // why it is not connected, fit for a peer
+	// OldestAnswer is how long ago it was known that all was right that is
+	// answered from what is kept.
+	OldestAnswer time.Duration
+	Session      string // "" while there is none
+	Revision     core.Revision
+	Guarded      bool // by the cloud's mass-expiry guard
+	Routes       int  // kept
+	Bytes        int64
+}
+
+// State returns how it does.
+func (f *Follower) State(now time.Time) State {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := State{
+		Connected: f.link.state == connected, Since: f.link.since, Reason: f.link.reason(),
+		Session: f.session.id, Revision: f.history.followed, Guarded: f.guarded,
+		Routes: f.table.routes, Bytes: f.table.bytes,
+	}
+	at, good := now.Sub(f.epoch), f.good.Sub(f.epoch)
+	oldest := good
+	for e := range f.table.all() {
+		if e.route == nil || !e.inUse(at) {
+			continue
+		}
+		switch until := time.Duration(e.until.Load()); {
+		case until == stale:
+			oldest = min(oldest, e.confirmed)
+		case until < at:
+			oldest = min(oldest, max(until, e.confirmed))
+		}
+	}
+	s.OldestAnswer = max(0, at-oldest)
+	return s
+}
+
+// signal wakes a loop.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
