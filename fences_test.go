@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"internal/function":    {"core", "internal/dynamo", "internal/eventbridge", "internal/httpapi"},
 	"core/storetest":       {"core"},
 	"internal/discovery":   {},
+	"internal/advertise":   {"core"},
 
 	"internal/upstream/api":    {"core", "internal/wire"},
 	"internal/upstream/follow": {"core", "internal/wire", "internal/upstream/api"},
