@@ -43,7 +43,7 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error
 		return reply{}, err
 	}
 	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
-	return s.registered(ctx, answer)
+	return s.registered(ctx, req, answer)
 }
 
 // renewBroker answers an unchanged registration, which is nearly every one, and
@@ -60,14 +60,15 @@ func (s *Server) renewBroker(req *request) (reply, bool) {
 		return reply{}, false
 	}
 	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
-	rep, err := s.registered(s.base, answer)
+	rep, err := s.registered(s.base, req, answer)
 	return rep, err == nil
 }
 
-func (s *Server) registered(ctx context.Context, answer core.Registered) (rep reply, err error) {
+func (s *Server) registered(ctx context.Context, req *request, answer core.Registered) (rep reply, err error) {
 	rep.ext = withHeader
 	if answer.MasterAddr != "" {
-		rep.ext = remoting.Fields{{Key: "haServerAddr", Value: answer.HAAddr}, {Key: "masterAddr", Value: answer.MasterAddr}}
+		a := req.conn.addresses()
+		rep.ext = remoting.Fields{{Key: "haServerAddr", Value: a.Addr(answer.HAAddr)}, {Key: "masterAddr", Value: a.Addr(answer.MasterAddr)}}
 	}
 	if s.o.Switches().OrderToBroker {
 		rep.body, err = s.orderTable(ctx)

@@ -41,6 +41,7 @@ func (s *Server) getRoute(ctx context.Context, req *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	route = req.conn.addresses().Route(route)
 	form := wire.FormFor(req.cmd.Version, req.flag("acceptStandardJsonOnly"))
 	if req.flag("__ZONE_MODE") {
 		if zone := req.field("__ZONE_NAME"); strings.TrimSpace(zone) != "" {

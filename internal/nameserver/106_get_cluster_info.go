@@ -13,5 +13,5 @@ func (s *Server) getClusterInfo(ctx context.Context, req *request) (reply, error
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{body: wire.AppendClusterInfo(nil, groups)}, nil
+	return reply{body: wire.AppendClusterInfo(nil, req.conn.addresses().Groups(groups))}, nil
 }

@@ -24,5 +24,5 @@ func (s *Server) getSystemTopics(ctx context.Context, req *request) (reply, erro
 		}
 	}
 	slices.Sort(names)
-	return reply{body: wire.AppendTopicList(nil, slices.Compact(names), addr)}, nil
+	return reply{body: wire.AppendTopicList(nil, slices.Compact(names), req.conn.addresses().Addr(addr))}, nil
 }

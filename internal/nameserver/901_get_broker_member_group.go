@@ -19,5 +19,6 @@ func (s *Server) getBrokerMemberGroup(ctx context.Context, req *request) (reply,
 	if err != nil && !errors.Is(err, core.ErrNotFound) {
 		return reply{}, err
 	}
+	g = req.conn.addresses().Groups([]core.Group{g})[0]
 	return reply{remark: "not set any response code", body: wire.AppendBrokerMemberGroup(nil, cluster, broker, g)}, nil
 }

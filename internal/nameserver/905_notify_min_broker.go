@@ -51,22 +51,36 @@ func (s *Server) MinBrokerChanged(c core.MinBrokerChange) {
 	if !s.o.Switches().NotifyMinBroker || s.draining.Load() {
 		return
 	}
-	cmd := remoting.Command{Code: remoting.NotifyMinBrokerIDChange, Version: remoting.ServerVersion, Language: "JAVA", Flag: remoting.FlagOneway}
-	cmd.ExtFields = remoting.Fields{{Key: "minBrokerAddr", Value: c.MinAddr}, {Key: "minBrokerId", Value: strconv.FormatInt(c.MinID, 10)}}
-	if c.OfflineAddr != "" {
-		cmd.ExtFields = append(cmd.ExtFields, remoting.Field{Key: "offlineBrokerAddr", Value: c.OfflineAddr})
-	}
-	if c.HAAddr != "" {
-		cmd.ExtFields = append(cmd.ExtFields, remoting.Field{Key: "haBrokerAddr", Value: c.HAAddr})
-	}
-	frame := remoting.AppendFrame(nil, &cmd)
 	for _, addr := range c.Tell {
 		select {
-		case s.notifier.queue <- notice{addr, frame}:
+		case s.notifier.queue <- notice{addr, minBrokerFrame(c, s.addressesOf(c.Broker, addr))}:
 		default:
 			s.o.Observer.Refused("notification queue")
 		}
 	}
+}
+
+// addressesOf are the addresses that a broker sees on the connection that it
+// registered through: it compares those of a notice with those it was answered.
+func (s *Server) addressesOf(broker, addr string) Addresses {
+	if s.o.Advertise != nil {
+		if c := s.owners.find(broker, addr); c != nil {
+			return c.addresses()
+		}
+	}
+	return asIs{}
+}
+
+func minBrokerFrame(c core.MinBrokerChange, a Addresses) []byte {
+	cmd := remoting.Command{Code: remoting.NotifyMinBrokerIDChange, Version: remoting.ServerVersion, Language: "JAVA", Flag: remoting.FlagOneway}
+	cmd.ExtFields = remoting.Fields{{Key: "minBrokerAddr", Value: a.Addr(c.MinAddr)}, {Key: "minBrokerId", Value: strconv.FormatInt(c.MinID, 10)}}
+	if c.OfflineAddr != "" {
+		cmd.ExtFields = append(cmd.ExtFields, remoting.Field{Key: "offlineBrokerAddr", Value: a.Addr(c.OfflineAddr)})
+	}
+	if c.HAAddr != "" {
+		cmd.ExtFields = append(cmd.ExtFields, remoting.Field{Key: "haBrokerAddr", Value: a.Addr(c.HAAddr)})
+	}
+	return remoting.AppendFrame(nil, &cmd)
 }
 
 func (n *notifier) run() {

@@ -32,6 +32,8 @@ type conn struct {
 	peer string
 	from netip.Addr // the peer's, as the socket knows it; zero if it has none
 
+	network netip.Addr // the peer's, as far as addresses are shown by it; set before the loop
+
 	slots chan struct{} // requests in flight beside the loop
 	wg    sync.WaitGroup
 
@@ -75,6 +77,7 @@ func (c *conn) secure() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.network = networkOf(nc, c.from)
 	c.mu.Lock()
 	c.nc = nc
 	c.mu.Unlock()

@@ -45,6 +45,19 @@ func (o *owners) release(k brokerKey) {
 	}
 }
 
+// find returns a connection that owns a broker, whatever its cluster; nil if
+// there is none. It looks at all brokers.
+func (o *owners) find(broker, addr string) *conn {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for k, c := range o.by {
+		if k.broker == broker && k.addr == addr {
+			return c
+		}
+	}
+	return nil
+}
+
 // take removes and returns what c owns.
 func (o *owners) take(c *conn) []brokerKey {
 	o.mu.Lock()

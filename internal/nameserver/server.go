@@ -73,6 +73,10 @@ type Options struct {
 	// is answered instead, as any error; one with a Code is meant for the peer.
 	// from is the peer's address, without a zone, as the socket knows it.
 	Authorize func(cmd *remoting.Command, from netip.Addr) error
+	// Advertise, if set, returns how brokers' addresses are shown to a peer; nil
+	// is as they are. It must not wait. peer is where the peer is according to a
+	// proxy, if one told, or to its socket.
+	Advertise func(peer netip.Addr) Addresses
 	// Product, if set, is asked for routes not found here (clusterTest).
 	Product ProductRoutes
 }

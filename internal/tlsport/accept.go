@@ -34,11 +34,14 @@ type Conn struct {
 
 	// Source is the client's address according to a PROXY header, the zero
 	// AddrPort if there was none. Anybody may claim any address there: it is
-	// for logs.
+	// no proof of anything.
 	Source netip.AddrPort
 
 	head []byte // what was read from Conn and comes first
 }
+
+// ProxySource returns Source.
+func (c *Conn) ProxySource() netip.AddrPort { return c.Source }
 
 // Read reads from the connection.
 func (c *Conn) Read(b []byte) (int, error) {
