@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,8 +27,7 @@ const owner = "the gateways"
 // cloud is the API over a registry of its own, with everything that may go
 // wrong on the way. It is called with the bubble's clock.
 type cloud struct {
-	store *memory.Store
-	reg   *core.Registry
+	now atomic.Pointer[world]
 
 	mu    sync.Mutex
 	calls map[string]int
@@ -38,11 +38,12 @@ type cloud struct {
 	// lose it was done before.
 	fault func(ctx context.Context, call string) (lose bool, err error)
 	// behind is by how much the heads that beats are answered with may be old.
-	behind time.Duration
-	seen   core.Head
-	seenAt time.Time
-	full   int // how many routes one answer has; 0: all
-	twist  func(*api.Routes)
+	behind  time.Duration
+	seen    core.Head
+	seenAt  time.Time
+	full    int // how many routes one answer has; 0: all
+	twist   func(*api.Routes)
+	guarded bool
 }
 
 func newCloud() *cloud {
@@ -53,8 +54,16 @@ func newCloud() *cloud {
 
 // empty is a new store, as after the table was lost.
 func (c *cloud) empty() {
-	c.store = memory.New()
-	c.reg = c.registry()
+	store := memory.New()
+	c.now.Store(&world{store, core.New(store, core.Options{NewID: newID, Rules: core.Rules{OrderMessages: true}})})
+}
+
+func (c *cloud) world() *world { return c.now.Load() }
+
+// world is what the API is over.
+type world struct {
+	store *memory.Store
+	*core.Registry
 }
 
 var ids sync.Mutex
@@ -65,10 +74,6 @@ func newID() string {
 	defer ids.Unlock()
 	lastID++
 	return fmt.Sprint("id-", lastID)
-}
-
-func (c *cloud) registry() *core.Registry {
-	return core.New(c.store, core.Options{NewID: newID, Rules: core.Rules{OrderMessages: true}})
 }
 
 func (c *cloud) set(f func()) {
@@ -139,9 +144,9 @@ func (c *cloud) call(ctx context.Context, name string, do func() error) error {
 func (c *cloud) OpenSession(ctx context.Context, id, gateway string, known core.Revision) (said api.SessionHead, err error) {
 	err = c.call(ctx, "open", func() error {
 		now := time.Now()
-		err := c.reg.OpenSession(ctx, now, core.Session{ID: id, Gateway: gateway, Owner: owner})
+		err := c.world().OpenSession(ctx, now, core.Session{ID: id, Gateway: gateway, Owner: owner})
 		if errors.Is(err, core.ErrSessionClosed) {
-			err = c.store.BeatSession(ctx, id, owner, now)
+			err = c.world().store.BeatSession(ctx, id, owner, now)
 		}
 		if err == nil {
 			said, err = c.head(ctx, known, true)
@@ -153,7 +158,7 @@ func (c *cloud) OpenSession(ctx context.Context, id, gateway string, known core.
 
 func (c *cloud) BeatSession(ctx context.Context, id string, known core.Revision) (said api.SessionHead, err error) {
 	err = c.call(ctx, "beat", func() error {
-		if err := c.store.BeatSession(ctx, id, owner, time.Now()); err != nil {
+		if err := c.world().store.BeatSession(ctx, id, owner, time.Now()); err != nil {
 			return err
 		}
 		said, err = c.head(ctx, known, false)
@@ -168,13 +173,13 @@ func (c *cloud) head(ctx context.Context, known core.Revision, fresh bool) (said
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if fresh || c.seenAt.IsZero() || now.Sub(c.seenAt) >= c.behind || c.seen.Revision < known {
-		if c.seen, err = c.reg.Head(ctx, 0, true); err != nil {
+		if c.seen, err = c.world().Head(ctx, 0, true); err != nil {
 			return said, err
 		}
 		c.seenAt = now
 	}
 	head := c.seen
-	said.Revision, said.Complete = head.Revision, true
+	said.Revision, said.Complete, said.Guarded = head.Revision, true, c.guarded
 	switch {
 	case head.Revision < known:
 		said.Complete = false
@@ -218,7 +223,7 @@ func (c *cloud) Routes(ctx context.Context, q api.RoutesQuery) (said api.Routes,
 
 // routes answers as internal/httpapi does.
 func (c *cloud) routes(ctx context.Context, q api.RoutesQuery) (said api.Routes, err error) {
-	head, err := c.reg.Head(ctx, q.Revision, q.Consistent)
+	head, err := c.world().Head(ctx, q.Revision, q.Consistent)
 	if err != nil {
 		return said, err
 	}
@@ -227,7 +232,7 @@ func (c *cloud) routes(ctx context.Context, q api.RoutesQuery) (said api.Routes,
 	sent := 0
 	for _, k := range q.Topics {
 		a := api.RouteAnswer{Topic: k.Topic}
-		route, err := c.reg.Route(ctx, now, k.Topic)
+		route, err := c.world().Route(ctx, now, k.Topic)
 		var none *core.NoTopicError
 		switch {
 		case errors.As(err, &none):
@@ -254,12 +259,12 @@ func (c *cloud) routes(ctx context.Context, q api.RoutesQuery) (said api.Routes,
 
 func (c *cloud) KV(ctx context.Context, namespace string) (table map[string]string, meta api.Meta, err error) {
 	err = c.call(ctx, "kv", func() error {
-		head, err := c.reg.Head(ctx, 0, false)
+		head, err := c.world().Head(ctx, 0, false)
 		if err != nil {
 			return err
 		}
 		meta.Revision = head.Revision
-		table, err = c.reg.KV(ctx, namespace)
+		table, err = c.world().KV(ctx, namespace)
 		return err
 	})
 	return table, meta, err
@@ -287,7 +292,7 @@ func (c *cloud) registerFor(session, broker string, id int64, timeout time.Durat
 	}
 	r.Digest = xxhash.Sum64String(fmt.Sprint(broker, id, timeout, topics))
 	content.DataVersion.Counter = int64(r.Digest >> 1)
-	said, err := c.reg.Register(context.Background(), time.Now(), r)
+	said, err := c.world().Register(context.Background(), time.Now(), r)
 	if err != nil {
 		panic(err)
 	}
@@ -295,7 +300,7 @@ func (c *cloud) registerFor(session, broker string, id int64, timeout time.Durat
 }
 
 func (c *cloud) unregister(broker string, id int64) core.Revision {
-	rev, err := c.reg.Unregister(context.Background(), time.Now(), core.Departure{Cluster: "c1", Broker: broker, ID: id, Addr: fmt.Sprintf("%s:%d", broker, id)})
+	rev, err := c.world().Unregister(context.Background(), time.Now(), core.Departure{Cluster: "c1", Broker: broker, ID: id, Addr: fmt.Sprintf("%s:%d", broker, id)})
 	if err != nil {
 		panic(err)
 	}
@@ -305,14 +310,14 @@ func (c *cloud) unregister(broker string, id int64) core.Revision {
 // gateway is another one, that beats as long as it is not stopped.
 func (c *cloud) gateway(id string) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := c.reg.OpenSession(ctx, time.Now(), core.Session{ID: id, Gateway: id, Owner: owner}); err != nil {
+	if err := c.world().OpenSession(ctx, time.Now(), core.Session{ID: id, Gateway: id, Owner: owner}); err != nil {
 		panic(err)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for pausing(ctx, 5*time.Second) {
-			c.store.BeatSession(ctx, id, owner, time.Now())
+			c.world().store.BeatSession(ctx, id, owner, time.Now())
 		}
 	}()
 	return func() { cancel(); <-done }

@@ -115,8 +115,8 @@ func TestChangesAreSeenWithinAnInterval(t *testing.T) {
 		step("other queues", func() { c.register(other, "a", 0, "T:4", "U") }, "a 0/4 b 0 1/8")
 		step("a broker that leaves", func() { c.unregister("b", 0); c.unregister("b", 1) }, "a 0/4")
 		step("the silent one is back", func() { c.register(other, "b", 0, "T", "V") }, "a 0/4 b 0/8")
-		step("order", func() { c.reg.PutKV(context.Background(), core.OrderNamespace, "T", "a:4") }, "a 0/4 b 0/8 order a:4")
-		step("wiped", func() { c.reg.WipeWrite(context.Background(), time.Now(), "a") }, "a 0/4 b 0/8 order a:4")
+		step("order", func() { c.world().PutKV(context.Background(), core.OrderNamespace, "T", "a:4") }, "a 0/4 b 0/8 order a:4")
+		step("wiped", func() { c.world().WipeWrite(context.Background(), time.Now(), "a") }, "a 0/4 b 0/8 order a:4")
 		route, _, _ := s.Known(time.Now(), "T")
 		if route.Rows[0].Queues.Perm != core.PermRead {
 			t.Errorf("wiped: perm %d", route.Rows[0].Queues.Perm)
@@ -126,7 +126,7 @@ func TestChangesAreSeenWithinAnInterval(t *testing.T) {
 			many[i] = fmt.Sprint("many", i)
 		}
 		step("very many topics", func() { c.register(other, "c", 0, append(many, "T")...) }, "a 0/4 b 0/8 c 0/8 order a:4")
-		step("gone", func() { c.reg.DeleteTopic(context.Background(), time.Now(), "T", "") }, "none")
+		step("gone", func() { c.world().DeleteTopic(context.Background(), time.Now(), "T", "") }, "none")
 		step("back", func() { c.register(other, "a", 0, "T:2", "U") }, "")
 		s.want("T", "a 0/2 order a:4")
 		s.wantKnown("Z", "z 0/8")
@@ -237,7 +237,7 @@ func TestAnotherSessionRunsOut(t *testing.T) {
 				s.want("U", "b 0/8")
 				stop()
 				c.reset()
-				sessions, _ := c.store.Sessions(context.Background())
+				sessions, _ := c.world().store.Sessions(context.Background())
 				last, _ := sessions.Find("dies")
 				lease := last.Last.Add(max(30*time.Second, timeout))
 				if timeout == 0 {
@@ -522,7 +522,7 @@ func TestOrderConfiguration(t *testing.T) {
 		}
 		put := func(value string) {
 			t.Helper()
-			rev, err := c.reg.PutKV(ctx, core.OrderNamespace, "T", value)
+			rev, err := c.world().PutKV(ctx, core.OrderNamespace, "T", value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -540,7 +540,7 @@ func TestOrderConfiguration(t *testing.T) {
 		if n := c.count("kv"); n != 0 {
 			t.Errorf("%d calls", n)
 		}
-		c.reg.PutKV(ctx, core.OrderNamespace, "T", "a:2")
+		c.world().PutKV(ctx, core.OrderNamespace, "T", "a:2")
 		pass(6 * time.Second)
 		if n := c.count("kv"); n != 1 {
 			t.Errorf("%d calls", n)
@@ -548,7 +548,7 @@ func TestOrderConfiguration(t *testing.T) {
 		want("a:2")
 
 		// Other namespaces are asked for each time, and known last.
-		c.reg.PutKV(ctx, "mine", "k", "v")
+		c.world().PutKV(ctx, "mine", "k", "v")
 		for range 3 {
 			if table, err := s.KV(ctx, "mine"); err != nil || table["k"] != "v" {
 				t.Errorf("%v, %v", table, err)

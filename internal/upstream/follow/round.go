@@ -52,15 +52,22 @@ func (f *Follower) startRound() (wait time.Duration) {
 	for _, e := range due {
 		f.launchLater(e.topic, e, false)
 	}
-	if len(due) > 0 {
-		f.round = now
-	} else if f.link.asks.failures > 0 && !f.order.stale {
-		f.link.asks = trouble{} // nothing to see by whether it works again
-		f.judge(now)
-	}
 	if f.order.stale {
 		f.launchOrder()
 	}
+	if len(due) > 0 {
+		f.round = now
+		return 0
+	}
+	if f.link.asks.failures == 0 || f.order.stale {
+		return 0
+	}
+	// Nobody has asked since: there is nothing to see by whether it works again.
+	if wait := f.link.asks.retryAt.Add(f.o.Interval).Sub(now); wait > 0 {
+		return wait
+	}
+	f.link.asks = trouble{}
+	f.judge(now)
 	return 0
 }
 
