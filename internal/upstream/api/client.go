@@ -31,7 +31,7 @@ type Options struct {
 	// Uncompressed sends JSON as it is: `sam local` damages what is compressed.
 	Uncompressed bool
 
-	Transport http.RoundTripper // nil is one of the Client's own, see NewTransport
+	Transport http.RoundTripper // nil is what NewTransport returns
 	Now       func() time.Time  // nil is time.Now
 	Log       *slog.Logger      // nil logs nothing
 	Observer  Observer          // nil is told nothing
@@ -59,7 +59,6 @@ type Client struct {
 	o     Options
 	base  *url.URL
 	http  *http.Client
-	own   *http.Transport // nil if it is not ours
 	sign  signer
 	clock clock
 }
@@ -84,8 +83,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	if o.Transport == nil {
-		c.own = NewTransport()
-		o.Transport = c.own
+		o.Transport = NewTransport()
 	}
 	c.http = &http.Client{
 		Transport: o.Transport,
@@ -95,12 +93,8 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Close closes the connections that are not in use, if they are the Client's own.
-func (c *Client) Close() {
-	if c.own != nil {
-		c.own.CloseIdleConnections()
-	}
-}
+// Close closes the connections that are not in use.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	wrong := func(reason string) error { return &core.FieldError{Field: "endpoint", Reason: reason} }

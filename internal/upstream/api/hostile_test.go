@@ -114,6 +114,7 @@ func TestAnswersThatDoNotFitTheQuestion(t *testing.T) {
 		{"routes", `{"revision":7,"routes":[` + route + `]}`},
 		{"routes", `{"revision":7,"routes":[` + route + `,` + route + `]}`},
 		{"routes", `{"routes":[{"topic":"t1","status":"absent"},` + route + `]}`},
+		{"routes", `{"revision":7,"routes":[{"topic":"another","status":"absent"},` + route + `]}`},
 		{"routes", `{"revision":7,"routes":[{"topic":"t1","status":"changed","etag":"1"},` + route + `]}`},
 		{"routes", `{"revision":7,"routes":[{"topic":"t1","status":"changed","route":{}},` + route + `]}`},
 		{"routes", `{"revision":7,"routes":[{"topic":"t1","status":"changed","etag":"1","route":null},` + route + `]}`},
@@ -207,7 +208,11 @@ func TestAnswersOverConnections(t *testing.T) {
 			z := zip(head)
 			w.Write(z[:len(z)-6])
 		}, "malformed"},
-		{"huge", func(w http.ResponseWriter, r *http.Request) { w.Write(head); w.Write(spaces) }, "malformed"},
+		{"endless", func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil { // until the client has gone
+				w.Write(spaces[:1<<20])
+			}
+		}, "malformed"},
 		{"said to be huge", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "1099511627776")
 			w.Write(head)
