@@ -106,14 +106,18 @@ func (c *Client) attempt(outer context.Context, r request, read func(answer) err
 			result: resultDenied, again: true,
 		}
 	}
-	res, err := c.http.Do(req)
+	over := c.link.get()
+	res, err := over.Do(req)
 	if err != nil {
-		return c.failure(outer, ctx, r.call, err)
+		if ctx.Err() == context.DeadlineExceeded && c.o.Now().Sub(sent) >= silence {
+			c.link.leave(over)
+		}
+		return failure(outer, ctx, r.call, err)
 	}
 	defer res.Body.Close()
 	body, err := receive(res, r.most)
 	if err != nil {
-		return c.unreadable(outer, ctx, r.call, res.StatusCode, err)
+		return unreadable(outer, ctx, r.call, res.StatusCode, err)
 	}
 	received := c.o.Now()
 	if res.StatusCode != r.status {
@@ -124,7 +128,7 @@ func (c *Client) attempt(outer context.Context, r request, read func(answer) err
 		return o
 	}
 	if err := readAnswer(r, res.Header, body, max(0, received.Sub(sent)), read); err != nil {
-		return c.unreadable(outer, ctx, r.call, res.StatusCode, err)
+		return unreadable(outer, ctx, r.call, res.StatusCode, err)
 	}
 	return outcome{result: resultOK}
 }
@@ -189,7 +193,7 @@ func (c *Client) refusedClock(h http.Header, used time.Duration, sent, received 
 }
 
 // failure judges what the transport returns instead of an answer.
-func (c *Client) failure(outer, ctx context.Context, call string, err error) outcome {
+func failure(outer, ctx context.Context, call string, err error) outcome {
 	var at *url.Error
 	if errors.As(err, &at) {
 		err = at.Err // without the URL, which says nothing of what is wrong
@@ -200,8 +204,6 @@ func (c *Client) failure(outer, ctx context.Context, call string, err error) out
 		no.Reason = "there was no time left to wait for the API"
 		return outcome{err: no, result: resultGivenUp}
 	case ctx.Err() != nil:
-		// The connection may be dead without a word, and the idle ones with it.
-		c.Close()
 		no.Reason = "the API did not answer in time"
 		return outcome{err: no, result: resultLate, again: true}
 	default:
@@ -211,9 +213,9 @@ func (c *Client) failure(outer, ctx context.Context, call string, err error) out
 }
 
 // unreadable judges an answer that cannot be read.
-func (c *Client) unreadable(outer, ctx context.Context, call string, status int, err error) outcome {
+func unreadable(outer, ctx context.Context, call string, status int, err error) outcome {
 	if ctx.Err() != nil {
-		return c.failure(outer, ctx, call, err)
+		return failure(outer, ctx, call, err)
 	}
 	return outcome{
 		err:    &UnreachableError{Call: call, Status: status, Reason: "the answer of the API is damaged", cause: err},

@@ -31,10 +31,12 @@ type Options struct {
 	// Uncompressed sends JSON as it is: `sam local` damages what is compressed.
 	Uncompressed bool
 
-	Transport http.RoundTripper // nil is what NewTransport returns
-	Now       func() time.Time  // nil is time.Now
-	Log       *slog.Logger      // nil logs nothing
-	Observer  Observer          // nil is told nothing
+	// Transport carries the calls; nil is what NewTransport returns. When its
+	// connections seem dead, a clone of it goes on if it is an *http.Transport.
+	Transport http.RoundTripper
+	Now       func() time.Time // nil is time.Now
+	Log       *slog.Logger     // nil logs nothing
+	Observer  Observer         // nil is told nothing
 }
 
 // Observer is told of what metrics show. Its methods are called at the same
@@ -58,9 +60,9 @@ type Observer interface {
 type Client struct {
 	o     Options
 	base  *url.URL
-	http  *http.Client
 	sign  signer
 	clock clock
+	link  link
 }
 
 // New returns a Client; it does no I/O.
@@ -85,16 +87,12 @@ func New(o Options) (*Client, error) {
 	if o.Transport == nil {
 		o.Transport = NewTransport()
 	}
-	c.http = &http.Client{
-		Transport: o.Transport,
-		// A signature is for one address, and so is trust.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	c.link.current = overTransport(o.Transport)
 	return c, nil
 }
 
 // Close closes the connections that are not in use.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.link.close() }
 
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	wrong := func(reason string) error { return &core.FieldError{Field: "endpoint", Reason: reason} }

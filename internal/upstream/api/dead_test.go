@@ -1,12 +1,14 @@
 package api_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"signpost/internal/upstream/api"
 )
@@ -86,5 +88,14 @@ func TestDeadConnectionIsLeft(t *testing.T) {
 		}
 		link.freeze()
 	}
-	same(t, "the attempts", observed.results, []string{"beatSession ok", "beatSession late", "beatSession ok"})
+	// Nor does one that its caller had no time left for.
+	ctx, cancel := context.WithTimeout(t.Context(), 1200*time.Millisecond)
+	defer cancel()
+	if _, err := client.BeatSession(ctx, "s-1", 0); err == nil {
+		t.Error("a dead connection answers")
+	}
+	if _, err := client.BeatSession(t.Context(), "s-1", 0); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the attempts", observed.results, []string{"beatSession ok", "beatSession late", "beatSession ok", "beatSession given_up", "beatSession ok"})
 }
