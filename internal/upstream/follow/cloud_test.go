@@ -34,6 +34,7 @@ type cloud struct {
 	asked [][]string // the topics of each call for routes
 	// consistent counts the calls for routes as they are then.
 	consistent int
+	bodies     int // that came with answers
 	// fault, if set, decides about each call: an error is what it ends with. With
 	// lose it was done before.
 	fault func(ctx context.Context, call string) (lose bool, err error)
@@ -99,7 +100,7 @@ func (c *cloud) total() (n int) {
 
 // reset forgets what was called.
 func (c *cloud) reset() {
-	c.set(func() { c.calls, c.asked, c.consistent = map[string]int{}, nil, 0 })
+	c.set(func() { c.calls, c.asked, c.consistent, c.bodies = map[string]int{}, nil, 0, 0 })
 }
 
 var errDown = &api.UnreachableError{Call: "any", Reason: "there is no connection to the API"}
@@ -247,6 +248,7 @@ func (c *cloud) routes(ctx context.Context, q api.RoutesQuery) (said api.Routes,
 			}
 			if a.Status = api.RouteUnchanged; a.ETag != k.ETag {
 				a.Status, a.Body = api.RouteChanged, body
+				c.set(func() { c.bodies++ })
 				if sent++; c.full > 0 && sent > c.full {
 					a = api.RouteAnswer{Topic: k.Topic, Status: api.RouteLater}
 				}
@@ -383,6 +385,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func logTo(l *lines) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
 func (l *lines) with(part string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -408,7 +412,7 @@ func start(t testing.TB, c *cloud, change ...func(*follow.Options)) *shim {
 	s := &shim{t: t, heard: &listener{}, log: &lines{}}
 	o := follow.Options{
 		Cloud: c, Listener: s.heard, Gateway: "gw", NewID: newID,
-		Log: slog.New(slog.NewTextHandler(s.log, nil)),
+		Log: logTo(s.log),
 	}
 	for _, f := range change {
 		f(&o)
