@@ -14,7 +14,9 @@ import (
 
 	"signpost/core"
 	"signpost/internal/acl"
+	"signpost/internal/advertise"
 	"signpost/internal/config"
+	"signpost/internal/discovery"
 	"signpost/internal/nameserver"
 	"signpost/internal/product"
 	"signpost/internal/tlsport"
@@ -37,8 +39,10 @@ type app struct {
 	registry *core.Registry
 	server   *nameserver.Server
 	port     *tlsport.Port
-	product  *product.Client // nil unless clusterTest
-	accounts *acl.Guard      // nil unless aclEnable
+	product  *product.Client   // nil unless clusterTest
+	accounts *acl.Guard        // nil unless aclEnable
+	shown    *advertise.File   // which network sees which addresses; nil if all see the same
+	found    *discovery.Server // nil if off
 	metrics  *metrics
 	listener net.Listener
 	httpLn   net.Listener // nil if off
@@ -64,6 +68,9 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 	if a.accounts, err = openAccounts(cfg.ACL, log, a.metrics.Refused); err != nil {
 		return a, fmt.Errorf("aclFile: %w", err)
 	}
+	if a.shown, err = openAddressMap(cfg.Addresses, log); err != nil {
+		return a, fmt.Errorf("addressMapFile: %w", err)
+	}
 	a.registry = core.New(a.storage, core.Options{
 		Sink:  eventLog{to: a.storage.bus, log: log, events: a.metrics.event},
 		Rules: rules(cfg),
@@ -82,6 +89,7 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 		Log:      log, Observer: a.metrics, Now: a.storage.now, Front: a.storage.front,
 		Secure:    func(c net.Conn) (net.Conn, error) { return a.port.Accept(c) },
 		Authorize: authorizer(a.accounts),
+		Advertise: advertiser(a.shown),
 		Local:     a.storage.disk != nil,
 	}
 	if cfg.Product.ClusterTest {
@@ -99,6 +107,9 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 			return a, fmt.Errorf("httpAddr: %w", err)
 		}
 	}
+	if a.found, err = openDiscovery(cfg.Addresses, log); err != nil {
+		return a, fmt.Errorf("discoveryAddr: %w", err)
+	}
 	return a, nil
 }
 
@@ -107,7 +118,7 @@ func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, e
 func (a *app) serve(ctx context.Context) error {
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	var wg sync.WaitGroup
 	background := func(f func(context.Context)) { wg.Go(func() { f(work) }) }
 
@@ -134,11 +145,24 @@ func (a *app) serve(ctx context.Context) error {
 	if a.accounts != nil {
 		background(a.accounts.Run)
 	}
+	if a.shown != nil {
+		background(a.shown.Run)
+	}
+	if a.found != nil {
+		background(func(ctx context.Context) {
+			if err := a.found.Run(ctx); err != nil {
+				failed <- fmt.Errorf("discoveryAddr: %w", err)
+			}
+		})
+	}
 	background(trimMemory)
 	a.ready.Store(true)
 	where := []any{"address", a.listener.Addr().String(), "after", time.Since(a.started).String()}
 	if a.httpLn != nil {
 		where = append(where, "httpAddr", a.httpLn.Addr().String())
+	}
+	if a.found != nil {
+		where = append(where, "discoveryAddr", a.found.Addr().String())
 	}
 	a.log.Info("the NameServer serves", where...)
 	if err := forgetCode(); err != nil {
@@ -175,6 +199,9 @@ func (a *app) close(ctx context.Context) error {
 		if l != nil {
 			l.Close()
 		}
+	}
+	if a.found != nil {
+		a.found.Close()
 	}
 	if a.product != nil {
 		a.product.Close()

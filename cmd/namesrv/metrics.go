@@ -125,6 +125,7 @@ var (
 	reloadsDesc  = prometheus.NewDesc("signpost_tls_reloads_total", "Changed TLS files, by result.", []string{"result"}, nil)
 	accountsDesc = prometheus.NewDesc("signpost_acl_accounts", "Accounts in use; absent if access is not controlled.", nil, nil)
 	aclDesc      = prometheus.NewDesc("signpost_acl_reloads_total", "Changed files of accounts, by result.", []string{"result"}, nil)
+	mapDesc      = prometheus.NewDesc("signpost_address_map_reloads_total", "Changed address maps, by result.", []string{"result"}, nil)
 	readyDesc    = prometheus.NewDesc("signpost_ready", "1 if /readyz says so.", nil, nil)
 )
 
@@ -162,6 +163,11 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 		gauge(accountsDesc, float64(acl.Accounts))
 		counter(aclDesc, float64(acl.Reloads), "ok")
 		counter(aclDesc, float64(acl.Failures), "failed")
+	}
+	if s.a.shown != nil {
+		shown := s.a.shown.Stats()
+		counter(mapDesc, float64(shown.Reloads), "ok")
+		counter(mapDesc, float64(shown.Failures), "failed")
 	}
 	ready := 0.0
 	if s.a.notReady(now) == "" {

@@ -43,6 +43,17 @@ func (ld *loader) check() {
 	if c.ACL.Enable && c.ACL.File == "" {
 		ld.require("aclEnable", errors.New("needs aclFile"))
 	}
+	if c.Addresses.Discovery != "" && len(c.Addresses.Servers) == 0 {
+		ld.require("discoveryAddr", errors.New("needs discoveryServers"))
+	}
+	for _, addr := range c.Addresses.Servers {
+		if err := checkPeer(addr); err != nil {
+			ld.require("discoveryServers", fmt.Errorf("%w each: %s", err, addr))
+		}
+	}
+	if n := len(c.Addresses.Servers); n > maxServers {
+		ld.require("discoveryServers", fmt.Errorf("are %d, more than %d", n, maxServers))
+	}
 	if c.TLS.Mode == TLSEnforcing && !c.TLS.TestMode && (c.TLS.CertPath == "" || c.TLS.KeyPath == "") {
 		ld.require("tls.server.mode", errors.New("needs tls.server.certPath and tls.server.keyPath, or nobody could connect"))
 	}
@@ -63,6 +74,24 @@ func checkHost(host string) error {
 	}
 	if host == "" || strings.ContainsAny(host, " \t/:@[]") {
 		return errors.New("must be a host name or an IP address")
+	}
+	return nil
+}
+
+// maxServers bounds discoveryServers.
+const maxServers = 64
+
+// checkPeer reports what is wrong with a host:port that others are to connect to.
+func checkPeer(addr string) error {
+	if err := checkHostPort(addr); err != nil {
+		return err
+	}
+	host, port, _ := net.SplitHostPort(addr) // checked just now
+	if checkHost(host) != nil {
+		return errors.New("must be host:port")
+	}
+	if strings.Trim(port, "0") == "" {
+		return errors.New("must have a port from 1 to 65535")
 	}
 	return nil
 }
@@ -127,6 +156,9 @@ func (c *Config) conflicts() []string {
 	}
 	if c.ACL.Enable && c.Listen.HTTPAddr != "" {
 		out = append(out, "aclEnable is about listenPort: who reaches httpAddr may do everything there")
+	}
+	if len(c.Addresses.Servers) > 0 && c.Addresses.Discovery == "" {
+		out = append(out, "discoveryServers is set, but discoveryAddr is not: nobody is told")
 	}
 	if c.Listen.Pprof && c.Listen.HTTPAddr == "" {
 		out = append(out, "pprof is true, but httpAddr is not set: it is not served")

@@ -31,16 +31,17 @@ type Config struct {
 	// PrintOnly says that -p was given: print [Config.List] and stop.
 	PrintOnly bool
 
-	Listen   Listen
-	Rules    Rules
-	Storage  Storage
-	TLS      TLS
-	ACL      ACL
-	Limits   Limits
-	Product  Product
-	Remote   Remote
-	Shutdown Shutdown
-	Log      Log
+	Listen    Listen
+	Rules     Rules
+	Storage   Storage
+	TLS       TLS
+	ACL       ACL
+	Addresses Addresses
+	Limits    Limits
+	Product   Product
+	Remote    Remote
+	Shutdown  Shutdown
+	Log       Log
 
 	values   map[string]value  // every key of the table, secrets masked
 	extra    map[string]string // keys of the file that the table does not know, likewise
@@ -113,6 +114,14 @@ const (
 type ACL struct {
 	Enable bool
 	File   string // of accounts; reloaded when it changes
+}
+
+// Addresses say where brokers and clients find the NameServers, and at which
+// addresses they see brokers.
+type Addresses struct {
+	Discovery string   // host:port of the address server; empty is off
+	Servers   []string // host:port each, that it lists
+	MapFile   string   // of networks and what they see; reloaded when it changes; empty is none
 }
 
 // Limits bound what a peer can make the server hold or wait for.

@@ -34,6 +34,7 @@ const (
 	GroupStorage  Group = "Storage"
 	GroupTLS      Group = "TLS"
 	GroupACL      Group = "Access control"
+	GroupAddress  Group = "Addresses"
 	GroupLimits   Group = "Limits"
 	GroupProduct  Group = "Product environment"
 	GroupRemote   Group = "Remote changes"
@@ -43,7 +44,7 @@ const (
 )
 
 var groups = []Group{
-	GroupListen, GroupRules, GroupStorage, GroupTLS, GroupACL, GroupLimits,
+	GroupListen, GroupRules, GroupStorage, GroupTLS, GroupACL, GroupAddress, GroupLimits,
 	GroupProduct, GroupRemote, GroupShutdown, GroupLog, GroupInert,
 }
 

@@ -177,6 +177,7 @@ func TestPrecedence(t *testing.T) {
 		"productNamesrvAddr": {"a:1", "b:1", "c:1;d:1", "e:1"},
 		"allowRemoteConfig":  {"pprof", "logLevel", "listenPort", "httpAddr"},
 		"configBlackList":    {"a", "b", "c", "d;e"},
+		"discoveryServers":   {"a:1", "b:1", "c:1;d:1", "[::1]:1"},
 	}
 	for _, k := range Keys() {
 		texts, ok := valid[k.Kind]
@@ -200,6 +201,9 @@ func TestPrecedence(t *testing.T) {
 			}
 			if k.Name == "eventBusName" {
 				rest = append(rest, "--store", "dynamodb:routes")
+			}
+			if k.Name == "discoveryAddr" {
+				rest = append(rest, "--discoveryServers", "a:1")
 			}
 			if k.Name == "aclEnable" {
 				rest = append(rest, "--aclFile", "accounts.yml")
@@ -241,7 +245,8 @@ func TestPrecedence(t *testing.T) {
 func TestAllFaultsAreListed(t *testing.T) {
 	path := file(t, "listenPort=98765\nclusterTest=yes\nwaitSecondsForService=1m\nserverWorkerThreads=many\nlogLevel=trace\n")
 	_, err := Load([]string{"-c", path, "--store", "redis:routes", "--productNamesrvAddr", "a:1;b", "--httpAddr", "8080",
-		"--maxRegistrationBytes", "65536", "--bindAddress", "0.0.0.0:9876", "--aclEnable"},
+		"--maxRegistrationBytes", "65536", "--bindAddress", "0.0.0.0:9876", "--aclEnable",
+		"--discoveryServers", "a:1;:2;b:0"},
 		[]string{"SIGNPOST_KV_CONFIG_PATH= ", "SIGNPOST_ALLOW_REMOTE_CONFIG=pprof;kvConfigPath;nope", "SIGNPOST_DRAIN_SECONDS=99999999999999999999"}, "/home/op")
 	wantFaults(t, err,
 		`listenPort "98765" (file `+path+`) must be from 0 to 65535`,
@@ -259,8 +264,10 @@ func TestAllFaultsAreListed(t *testing.T) {
 		`allowRemoteConfig "pprof;kvConfigPath;nope" (environment SIGNPOST_ALLOW_REMOTE_CONFIG) names kvConfigPath, which can never`,
 		`allowRemoteConfig "pprof;kvConfigPath;nope" (environment SIGNPOST_ALLOW_REMOTE_CONFIG) names nope, which is not a key`,
 		`aclEnable "true" (flag --aclEnable) needs aclFile`,
+		`discoveryServers "a:1;:2;b:0" (flag --discoveryServers) must be host:port each: :2`,
+		`discoveryServers "a:1;:2;b:0" (flag --discoveryServers) must have a port from 1 to 65535 each: b:0`,
 	)
-	if lines := strings.Count(err.Error(), "\n"); lines != 15 {
+	if lines := strings.Count(err.Error(), "\n"); lines != 17 {
 		t.Errorf("%d lines of faults: %v", lines, err)
 	}
 }

@@ -102,6 +102,16 @@ var table = []Key{
 		Meaning: "file of accounts, YAML; a changed one is taken into use at once, a broken one is not",
 		at:      func(c *Config) any { return &c.ACL.File }},
 
+	{Name: "discoveryAddr", Kind: Address, Default: "", Fixed: true, Group: GroupAddress,
+		Meaning: "host:port of the address server, http://HOST:PORT/rocketmq/nsaddr, for brokers and clients without a list of NameServers; empty is off",
+		at:      func(c *Config) any { return &c.Addresses.Discovery }},
+	{Name: "discoveryServers", Kind: List, Default: "", Fixed: true, Group: GroupAddress,
+		Meaning: "the NameServers that it lists, host:port divided by ;, this one among them; a name stands for all addresses that DNS has of it",
+		at:      func(c *Config) any { return &c.Addresses.Servers }},
+	{Name: "addressMapFile", Kind: Path, Default: "", Group: GroupAddress,
+		Meaning: "file that says which network sees brokers at which addresses; a changed one is taken into use at once, a broken one is not",
+		at:      func(c *Config) any { return &c.Addresses.MapFile }},
+
 	{Name: "maxFrameBytes", Kind: Bytes, Default: "16777216", Min: 1 << 16, Max: 1 << 30, Group: GroupLimits,
 		Meaning: "largest frame; a longer one closes its connection",
 		at:      func(c *Config) any { return &c.Limits.FrameBytes }},

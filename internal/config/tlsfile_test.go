@@ -78,6 +78,8 @@ func TestConflictsAreNoticed(t *testing.T) {
 		{"--tls.server.certPath /c --tls.server.mode disabled", ""},
 		{"--pprof", "pprof is true, but httpAddr"},
 		{"--pprof --httpAddr :8080", ""},
+		{"--discoveryServers a:1", "discoveryServers is set, but discoveryAddr"},
+		{"--discoveryServers a:1 --discoveryAddr :8080", ""},
 		{"--aclFile /a.yml", "aclFile is set, but aclEnable is false"},
 		{"--aclFile /a.yml --aclEnable", ""},
 		{"--aclFile /a.yml --aclEnable --httpAddr :8080", "aclEnable is about listenPort"},
