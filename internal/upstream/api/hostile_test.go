@@ -182,7 +182,7 @@ func (first) ClockOffset(time.Duration) {}
 
 // TestAnswersOverConnections has what only a connection can do wrong.
 func TestAnswersOverConnections(t *testing.T) {
-	head := []byte(`{"revision":7,"complete":true,"changes":[],"sessions":[]}`)
+	head := []byte(`{"wipeTopicCount":7}`)
 	spaces := bytes.Repeat([]byte(" "), 17<<20)
 	for _, c := range []struct {
 		name   string
@@ -243,7 +243,7 @@ func TestAnswersOverConnections(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			client := newClient(t, api.Options{Endpoint: server.URL, Observer: first{t, c.result, cancel}})
-			_, err := client.BeatSession(ctx, "s-1", 0)
+			_, _, err := client.WipeWrite(ctx, "b1")
 			if c.result != "ok" {
 				unreachable(t, err)
 			} else if err != nil {
