@@ -109,17 +109,16 @@ func (c *Client) attempt(outer context.Context, r request, read func(answer) err
 	over := c.link.get()
 	res, err := over.Do(req)
 	if err != nil {
-		if ctx.Err() == context.DeadlineExceeded && c.o.Now().Sub(sent) >= silence {
-			c.link.leave(over)
-		}
+		c.link.judge(ctx, over, c.o.Now().Sub(sent))
 		return failure(outer, ctx, r.call, err)
 	}
 	defer res.Body.Close()
 	body, err := receive(res, r.most)
+	received := c.o.Now()
 	if err != nil {
+		c.link.judge(ctx, over, received.Sub(sent))
 		return unreadable(outer, ctx, r.call, res.StatusCode, err)
 	}
-	received := c.o.Now()
 	if res.StatusCode != r.status {
 		o := judge(r.call, res.StatusCode, res.Header, body, received)
 		if o.result == resultDenied && c.refusedClock(res.Header, offset, sent, received) {

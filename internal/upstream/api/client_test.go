@@ -30,6 +30,7 @@ func TestOptionsThatAreWrong(t *testing.T) {
 		{"endpoint", "path", api.Options{Endpoint: "https://api.example.com#x"}},
 		{"endpoint", "see the token", api.Options{Endpoint: "http://api.example.com", TokenFile: "f"}},
 		{"region", "missing", api.Options{Endpoint: "https://api.example.com", Credentials: some}},
+		{"region", "missing", api.Options{Endpoint: "https://x.execute-api.eu-west-1.amazonaws.com.example.com", Credentials: some}},
 		{"tokenFile", "one of them", api.Options{Endpoint: "https://api.example.com", Credentials: some, TokenFile: "f", Region: "r"}},
 	} {
 		_, err := api.New(c.o)
@@ -49,6 +50,7 @@ func TestOptionsThatAreRight(t *testing.T) {
 		{Endpoint: "http://127.0.0.1:8080/"},
 		{Endpoint: "https://api.example.com/prod/", Region: "eu-west-1", Credentials: some},
 		{Endpoint: "https://x.execute-api.eu-west-1.amazonaws.com", Credentials: some},
+		{Endpoint: "https://x.execute-api.eu-west-1.api.aws", Credentials: some},
 		{Endpoint: "https://x.execute-api.cn-north-1.amazonaws.com.cn/prod", Credentials: some},
 		{Endpoint: "https://api.example.com", TokenFile: "f"},
 		{Endpoint: "http://localhost:3000", TokenFile: "f"},

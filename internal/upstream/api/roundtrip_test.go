@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -281,8 +282,12 @@ func TestRoutes(t *testing.T) {
 		t.Errorf("without b2 it is %+v", got)
 	}
 
+	longest := strings.Repeat("x", 512)
+	if got := ask(api.RoutesQuery{Topics: []api.KnownRoute{{Topic: longest}}}); got.Routes[0].Status != api.RouteAbsent {
+		t.Errorf("the longest name is answered %+v", got)
+	}
 	var field *core.FieldError
-	for _, topic := range []string{"\xff", "a\nb", string(make([]byte, 600))} {
+	for _, topic := range []string{"\xff", "a\nb", "a\x7f", longest + "x"} {
 		if _, err := w.Routes(t.Context(), api.RoutesQuery{Topics: []api.KnownRoute{{Topic: topic}}}); !errors.As(err, &field) || field.Field != "topic" {
 			t.Errorf("topic %.10q: %v", topic, err)
 		}

@@ -78,7 +78,7 @@ func newSigner(o Options, base *url.URL) (signer, error) {
 	return nobody{}, nil
 }
 
-var executeAPI = regexp.MustCompile(`\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$`)
+var executeAPI = regexp.MustCompile(`\.execute-api\.([a-z0-9-]+)\.(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws)$`)
 
 // regionOf is the region that the name of an API's own endpoint has in it.
 func regionOf(host string) string {

@@ -354,3 +354,17 @@ func TestCredentialsChain(t *testing.T) {
 		t.Errorf("the environment's are %q in %q", key(p), in)
 	}
 }
+
+// BenchmarkBeatSession is what a signed call takes here, without a connection.
+func BenchmarkBeatSession(b *testing.B) {
+	c := newClient(b, api.Options{
+		Endpoint: "https://api.example.com", Region: region, Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, session),
+		Transport: inProcess(good),
+	})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.BeatSession(b.Context(), "s-1", 17); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

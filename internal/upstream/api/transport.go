@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -66,13 +67,17 @@ func (l *link) get() *http.Client {
 	return l.current
 }
 
-// leave has all calls to come go over new connections. What waits on those that
-// were used goes on, and they end when they have been idle.
-func (l *link) leave(used *http.Client) {
+// judge looks at a call that failed after so long: if its time was over, all
+// calls to come go over new connections. What waits on those that were used
+// goes on, and they end when they have been idle.
+func (l *link) judge(ctx context.Context, used *http.Client, after time.Duration) {
 	t, ok := used.Transport.(*http.Transport)
+	if !ok || ctx.Err() != context.DeadlineExceeded || after < silence {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !ok || l.current != used { // somebody else did
+	if l.current != used { // somebody else did
 		return
 	}
 	if l.left != nil {
