@@ -49,6 +49,10 @@ captures: ## make the golden captures anew from the real NameServers
 bench: build ## measure speed, memory and start against Java 5.3.3 and a canned server
 	$(GO) run ./bench $(ARGS)
 
+.PHONY: compare
+compare: build ## in what two NameServers differ, Java's or ours (A=HOST:PORT B=HOST:PORT ARGS='--wait 60s')
+	@bin/compare $(ARGS) $(A) $(B)
+
 .PHONY: cost
 cost: ## what operations take of the table, and what a month costs (ARGS='--restarts 10 --shims 4')
 	@$(GO) run ./infra/cost/report $(ARGS)

@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 	"core/storetest":       {"core"},
 	"internal/discovery":   {},
 	"internal/advertise":   {"core"},
+	"internal/compare":     {"core", "internal/wire", "internal/remoting"},
 
 	"internal/upstream/api":    {"core", "internal/wire"},
 	"internal/upstream/follow": {"core", "internal/wire", "internal/upstream/api"},
