@@ -24,21 +24,28 @@ const (
 
 // Proxy stands between the functions and DynamoDB Local.
 type Proxy struct {
-	server *httptest.Server
-	pass   http.Handler
-	done   chan struct{}
+	server  *httptest.Server
+	pass    http.Handler
+	done    chan struct{}
+	metered bool
 
 	mu    sync.Mutex
 	fault func(operation string) Fault
 	over  chan struct{} // closed when the fault is another one
 	calls map[string]int
 	clock func() time.Time
+	units Units
 }
 
-func newProxy(addr string) *Proxy {
+func newProxy(addr string, metered bool) *Proxy {
 	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr})
-	p := &Proxy{pass: pass, done: make(chan struct{}), over: make(chan struct{}), calls: map[string]int{}, clock: time.Now}
+	p := &Proxy{pass: pass, metered: metered, done: make(chan struct{}), over: make(chan struct{}), calls: map[string]int{}, clock: time.Now}
 	pass.ModifyResponse = func(r *http.Response) error {
+		if metered {
+			if err := p.meter(operationOf(r.Request), r); err != nil {
+				return err
+			}
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		r.Header.Set("Date", p.clock().UTC().Format(http.TimeFormat))
@@ -85,7 +92,7 @@ func (p *Proxy) Calls(operation string) int {
 
 // ServeHTTP passes a call on, or does not.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	operation := operationOf(r)
 	p.mu.Lock()
 	p.calls[operation]++
 	fault, over := Pass, p.over
@@ -107,6 +114,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		panic(http.ErrAbortHandler)
 	default:
+		if p.metered {
+			if err := askCapacity(r); err != nil {
+				panic(http.ErrAbortHandler) // the caller went in the middle of it
+			}
+		}
 		p.pass.ServeHTTP(w, r)
 	}
+}
+
+// operationOf is what a call of DynamoDB does, such as "UpdateItem".
+func operationOf(r *http.Request) string {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	return operation
 }

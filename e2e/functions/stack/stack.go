@@ -70,6 +70,8 @@ type Options struct {
 	Issuer *gateway.Issuer
 	// Now is the API's clock, by which it judges signatures; nil for time.Now.
 	Now func() time.Time
+	// Metered has DynamoDB tell what every call consumes, for Proxy.Units.
+	Metered bool
 	// Concurrency is of each function, 0 for 8.
 	Concurrency int
 	// Started gets the process id of each new emulator.
@@ -101,7 +103,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 			return nil, fmt.Errorf("start stack: %w", err)
 		}
 	}
-	s.DynamoDB = newProxy(o.DynamoDB)
+	s.DynamoDB = newProxy(o.DynamoDB, o.Metered)
 	clusters := map[string][]string{}
 	for key := range policiesOf {
 		clusters[arn(key)] = []string{"*"}
