@@ -53,6 +53,10 @@ bench: build ## measure speed, memory and start against Java 5.3.3 and a canned 
 compare: build ## in what two NameServers differ, Java's or ours (A=HOST:PORT B=HOST:PORT ARGS='--wait 60s')
 	@bin/compare $(ARGS) $(A) $(B)
 
+.PHONY: bench-shim
+bench-shim: build ## measure the shim, and what it takes of the cloud, locally (JDK 17, Maven)
+	$(GO) run ./bench shim $(ARGS)
+
 .PHONY: cost
 cost: ## what operations take of the table, and what a month costs (ARGS='--restarts 10 --shims 4')
 	@$(GO) run ./infra/cost/report $(ARGS)

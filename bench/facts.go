@@ -21,25 +21,9 @@ const factTime = 10 * time.Second
 // facts are what a reader of the values needs to know of the machine and of
 // the programs. What cannot be found out is said to be unknown.
 func facts(ctx context.Context, s settings) []report.Fact {
-	fs := []report.Fact{
-		{Name: "machine", Value: fmt.Sprintf("%d cores of %s, %s of memory", cores(), procField("/proc/cpuinfo", "model name"), procField("/proc/meminfo", "MemTotal"))},
-		{Name: "system", Value: "Linux " + firstLine(os.ReadFile("/proc/sys/kernel/osrelease"))},
-		{Name: "load and canned server", Value: runtime.Version()},
-	}
+	fs := machine()
 	if s.ours {
-		v := "unknown"
-		if info, err := buildinfo.ReadFile(s.namesrv); err == nil {
-			v = info.GoVersion
-			for _, b := range info.Settings {
-				if b.Key == "vcs.revision" {
-					v += ", revision " + b.Value[:min(12, len(b.Value))]
-				}
-				if b.Key == "vcs.modified" && b.Value == "true" {
-					v += " and changes"
-				}
-			}
-		}
-		fs = append(fs, report.Fact{Name: string(report.Ours), Value: v})
+		fs = append(fs, report.Fact{Name: string(report.Ours), Value: built(s.namesrv)})
 	}
 	if s.java {
 		ctx, cancel := context.WithTimeout(ctx, factTime)
@@ -56,6 +40,33 @@ func facts(ctx context.Context, s settings) []report.Fact {
 	return append(fs, report.Fact{Name: "extent", Value: fmt.Sprintf(
 		"%d rounds (%d of memory and p99), %v a rate, warmed up for %v, Java loaded for %v to see what it reaches, memory read after %v, fixed rate %g/s",
 		o.Rounds, o.FleetRounds, o.Time, o.Warmup, s.late, o.Settle, o.Rate)})
+}
+
+// machine is what all values depend on.
+func machine() []report.Fact {
+	return []report.Fact{
+		{Name: "machine", Value: fmt.Sprintf("%d cores of %s, %s of memory", cores(), procField("/proc/cpuinfo", "model name"), procField("/proc/meminfo", "MemTotal"))},
+		{Name: "system", Value: "Linux " + firstLine(os.ReadFile("/proc/sys/kernel/osrelease"))},
+		{Name: "load and canned server", Value: runtime.Version()},
+	}
+}
+
+// built is what a program of this project was built with and from.
+func built(program string) string {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		return "unknown"
+	}
+	v := info.GoVersion
+	for _, b := range info.Settings {
+		if b.Key == "vcs.revision" {
+			v += ", revision " + b.Value[:min(12, len(b.Value))]
+		}
+		if b.Key == "vcs.modified" && b.Value == "true" {
+			v += " and changes"
+		}
+	}
+	return v
 }
 
 // cores counts those of the machine; this process has only one.

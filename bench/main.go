@@ -4,6 +4,7 @@
 // Java one and to a server that answers canned bytes.
 //
 //	bench run     start the servers in turn and fill the table (see -h)
+//	bench shim    measure the shim and what it takes of the cloud
 //	bench load    measure a server that runs already
 //	bench canned  be the server that answers canned bytes
 //
@@ -48,12 +49,14 @@ func run(ctx context.Context, args []string) error {
 	switch name {
 	case "run":
 		return runServers(ctx, log, args)
+	case "shim":
+		return runShim(ctx, log, args)
 	case "load":
 		return runLoad(ctx, log, args)
 	case "canned":
 		return runCanned(ctx, args)
 	}
-	return fmt.Errorf("no subcommand %q: run, load and canned are", name)
+	return fmt.Errorf("no subcommand %q: run, shim, load and canned are", name)
 }
 
 // pinned is set in the environment of a process that is on its core.

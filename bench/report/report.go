@@ -220,6 +220,25 @@ func (v Values) Spread(rows []Row) string {
 	return joinTables(lines)
 }
 
+// Against writes the rows as a Markdown table of Signpost's values, with their
+// spread, and those of one other server. Rows of which nothing was measured
+// are left out.
+func (v Values) Against(rows []Row, ours string, other Server) string {
+	lines := [][]string{{"", "unit", ours, "lowest .. highest", string(other), "target", "verdict"}}
+	for _, r := range rows {
+		if len(v[r.Key]) == 0 {
+			continue
+		}
+		var targets []string
+		for _, t := range r.Targets {
+			targets = append(targets, t.String())
+		}
+		lines = append(lines, []string{r.Name, r.Unit, v.cell(r.Key, Ours), v.spread(r.Key, Ours), v.cell(r.Key, other),
+			strings.Join(targets, ", "), string(v.JudgeRow(r))})
+	}
+	return joinTables(lines)
+}
+
 // joinTables writes those tables that have more than a head.
 func joinTables(tables ...[][]string) string {
 	var written []string
@@ -232,7 +251,8 @@ func joinTables(tables ...[][]string) string {
 }
 
 // table writes lines, of which the first is the head, as a Markdown table with
-// aligned columns: text to the left, numbers to the right.
+// aligned columns: text to the left, numbers to the right. Text are the first
+// two columns and those of targets and verdicts.
 func table(lines [][]string) string {
 	width := make([]int, len(lines[0]))
 	for _, line := range lines {
@@ -240,7 +260,8 @@ func table(lines [][]string) string {
 			width[i] = max(width[i], len(cell), 3)
 		}
 	}
-	right := func(i int) bool { return i >= 2 && i <= 6 }
+	head := lines[0]
+	right := func(i int) bool { return i >= 2 && head[i] != "target" && head[i] != "verdict" }
 	var b strings.Builder
 	for n, line := range lines {
 		for i, cell := range line {
