@@ -5,6 +5,6 @@
 // `go test -tags e2e ./e2e/brokers -nameserver 5.3.3` runs them against the
 // Java NameServer of that release instead, to see whether a test asks for what
 // RocketMQ does. What the Java one does not do fails there: keeping routes over
-// a restart, a lease set by brokerTimeoutMillis, and registrations of 5.3.3
-// that are deflated or longer than 16 MiB.
+// a restart, a lease set by brokerTimeoutMillis, addresses shown by network, and
+// registrations of 5.3.3 that are deflated or longer than 16 MiB.
 package brokers

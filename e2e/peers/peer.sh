@@ -6,7 +6,7 @@
 #   peer.sh broker     VERSION NAME PORT NAMESRV[;NAMESRV] [key=value ...]
 #                                                    a broker; it uses PORT, PORT+1 and PORT-2. It is a master of
 #                                                    DefaultCluster unless the properties say otherwise
-#                                                    (brokerRole=SLAVE brokerId=1)
+#                                                    (brokerRole=SLAVE brokerId=1). An empty NAMESRV is none
 #   peer.sh mqadmin    VERSION SUBCOMMAND ...        the admin tool; its sendMessage and consumeMessage are real clients
 #   peer.sh dynamodb   PORT                          DynamoDB Local, in memory; any credentials do
 #
@@ -109,7 +109,7 @@ case ${1:-} in
     find_java; v=$2; fetch "$v"; name=$3; port=$4; ns=$5; shift 5; run_folder
     # Small files: a broker maps them whole, and several brokers run at once.
     { printf '%s\n' brokerClusterName=DefaultCluster "brokerName=$name" brokerId=0 brokerRole=ASYNC_MASTER \
-        brokerIP1=127.0.0.1 brokerIP2=127.0.0.1 "listenPort=$port" "haListenPort=$((port + 1))" "namesrvAddr=$ns" \
+        brokerIP1=127.0.0.1 brokerIP2=127.0.0.1 "listenPort=$port" "haListenPort=$((port + 1))" ${ns:+"namesrvAddr=$ns"} \
         "storePathRootDir=$run/store" "storePathCommitLog=$run/store/commitlog" \
         mappedFileSizeCommitLog=4194304 mappedFileSizeConsumeQueue=200000 maxHashSlotNum=10000 maxIndexNum=40000 \
         flushDiskType=ASYNC_FLUSH diskMaxUsedSpaceRatio=95

@@ -84,7 +84,7 @@ func StartNameServer(ctx context.Context, version string, props ...string) (*Pro
 }
 
 // StartBroker starts a broker that registers with the NameServers in namesrv
-// (addresses separated by ";"). It is a master of DefaultCluster on 127.0.0.1
+// (addresses separated by ";", empty for none). It is a master of DefaultCluster on 127.0.0.1
 // unless properties say otherwise (brokerId=1 and brokerRole=SLAVE make a
 // slave, brokerClusterName another cluster, listenPort and storePathRootDir a
 // broker that comes back). It returns once the broker accepts connections;

@@ -4,11 +4,16 @@ import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 
-/** Consumer NAMESRV TOPIC GROUP prints "got BODY" for each message of the topic until its standard input ends. */
+/**
+ * Consumer NAMESRV TOPIC GROUP prints "got BODY" for each message of the topic until its standard input ends. An empty
+ * NAMESRV is looked up at the address server.
+ */
 public class Consumer {
     public static void main(String[] args) throws Exception {
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(args[2]);
-        consumer.setNamesrvAddr(args[0]);
+        if (!args[0].isEmpty()) {
+            consumer.setNamesrvAddr(args[0]);
+        }
         consumer.setPollNameServerInterval(100);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(args[1], "*");

@@ -33,7 +33,9 @@ public class Producer {
 
     static DefaultMQProducer client(String namesrv, String name) throws Exception {
         DefaultMQProducer producer = new DefaultMQProducer("producers");
-        producer.setNamesrvAddr(namesrv);
+        if (!namesrv.isEmpty()) {
+            producer.setNamesrvAddr(namesrv);
+        }
         producer.setInstanceName(name);
         producer.setPollNameServerInterval(100);
         producer.start();
