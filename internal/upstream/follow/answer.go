@@ -88,7 +88,7 @@ func shared(s string) string { return unique.Make(s).Value() }
 // nothing newer was heard meanwhile. The caller holds mu.
 func (f *Follower) takeIn(answers []answer, batch []*flight, revision core.Revision, sent time.Time) {
 	now := f.o.Now()
-	if len(batch) > 0 && batch[0].generation == f.generation {
+	if len(batch) > 0 && batch[0].era == f.era {
 		f.newest.heard(revision, now)
 	}
 	changed := f.history.since(revision)
@@ -112,11 +112,11 @@ func (f *Follower) takeIn(answers []answer, batch []*flight, revision core.Revis
 func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time.Time, changed *touched) {
 	f.asker.end(fl, a.route, nil, nil)
 	cur := f.table.find(fl.topic)
-	if fl.generation != f.generation || cur != nil && cur.revision > revision {
+	if fl.era != f.era || cur != nil && cur.revision > revision {
 		return // it is answered to those who wait for it, and to nobody else
 	}
 	until := sent.Sub(f.epoch) + a.validFor
-	if changed.hits(fl.topic, a.route, a.silent, revision) ||
+	if fl.generation != f.generation || changed.hits(fl.topic, a.route, a.silent, revision) ||
 		cur != nil && cur.route != nil && cur != fl.was && cur.revision == revision && cur.etag != a.etag {
 		until = stale // what was said meanwhile, or at the same moment, is something else
 	}
@@ -131,7 +131,8 @@ func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time
 			e.used(f.o.Now().Sub(f.epoch))
 		}
 	}
-	e.revision, e.span, e.silent, e.consistent = revision, a.validFor, a.silent, false
+	e.revision, e.span, e.silent = revision, a.validFor, a.silent
+	e.consistent = fl.generation != f.generation
 	e.confirmed = sent.Sub(f.epoch)
 	e.until.Store(int64(until))
 	if e == cur && e.etag == a.etag {

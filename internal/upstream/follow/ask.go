@@ -40,6 +40,7 @@ type flight struct {
 	etag       string        // of was, when it was sent
 	named      core.Revision // the newest one, when it was sent
 	generation uint64        // then
+	era        uint64        // then
 	done       chan struct{}
 
 	// These are what came of it, when done is closed.
@@ -66,34 +67,37 @@ func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (*core.
 		return nil, &core.NoTopicError{ValidUntil: now.Add(absentTime)}
 	}
 	fl, last, err := f.want(topic)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = fl.wait(ctx, last != nil)
 	}
-	wait := patience
-	if last != nil {
-		wait = stalePatience
-	}
-	defer core.Waiting(ctx)()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-fl.done:
-		switch {
-		case fl.err == nil && fl.route == nil:
-			return nil, fl.absent
-		case fl.err == nil:
-			return fl.route, nil
-		}
-		err = fl.err
-	case <-timer.C:
-		err = late()
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if last != nil {
+	switch {
+	case err == nil && fl.route == nil:
+		return nil, fl.absent
+	case err == nil:
+		return fl.route, nil
+	case last != nil:
 		return last, nil
 	}
 	return nil, err
+}
+
+// wait waits for what comes of it, not as long if something is known already.
+func (fl *flight) wait(ctx context.Context, known bool) error {
+	most := patience
+	if known {
+		most = stalePatience
+	}
+	defer core.Waiting(ctx)()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-fl.done:
+		return fl.err
+	case <-timer.C:
+		return late()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // askable says whether the API takes a name; it refuses a call with another one
@@ -224,7 +228,7 @@ func (f *Follower) launch() {
 		a.running++
 		q := api.RoutesQuery{Revision: f.newest.revision, Topics: make([]api.KnownRoute, len(batch))}
 		for i, fl := range batch {
-			fl.named, fl.generation = f.newest.revision, f.generation
+			fl.named, fl.generation, fl.era = f.newest.revision, f.generation, f.era
 			if e := fl.was; e != nil {
 				fl.etag = e.etag
 				q.Consistent = q.Consistent || e.consistent
@@ -244,6 +248,8 @@ func (f *Follower) call(q api.RoutesQuery, batch []*flight) {
 	var answers []answer
 	if err == nil {
 		answers, err = read(routes, batch)
+	} else {
+		err = failure("getRoutes", err)
 	}
 	f.o.Observer.Asked(len(batch), f.o.Now().Sub(sent), err)
 
@@ -261,7 +267,7 @@ func (f *Follower) call(q api.RoutesQuery, batch []*flight) {
 			signal(f.due) // to come again
 		}
 		for _, fl := range batch {
-			f.asker.end(fl, nil, nil, fmt.Errorf("ask for routes: %w", err))
+			f.asker.end(fl, nil, nil, err)
 		}
 	}
 	f.judge(now)

@@ -107,7 +107,7 @@ func (f *Follower) beat(ctx context.Context) {
 		f.beaten(head, id, opened)
 	case errors.Is(ctx.Err(), context.Canceled): // stopping
 	default:
-		f.unbeaten(err)
+		f.unbeaten(failure("beatSession", err))
 	}
 }
 
@@ -204,6 +204,7 @@ func (f *Follower) hear(head api.SessionHead, now time.Time) (changes []core.Cha
 	if head.Revision < h.followed {
 		f.o.Log.Warn("the cloud has another history", "revision", head.Revision, "known", h.followed)
 		h.restart(head.Revision)
+		f.era++
 		f.newest = newest{head.Revision, now}
 		f.session.wanted, f.session.aimed = 0, 0
 		for e := range f.table.all() {

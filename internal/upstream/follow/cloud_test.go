@@ -278,6 +278,14 @@ func (c *cloud) register(session, broker string, id int64, topics ...string) cor
 }
 
 func (c *cloud) registerFor(session, broker string, id int64, timeout time.Duration, topics ...string) core.Revision {
+	rev, err := c.tryRegister(session, broker, id, timeout, topics...)
+	if err != nil {
+		panic(err)
+	}
+	return rev
+}
+
+func (c *cloud) tryRegister(session, broker string, id int64, timeout time.Duration, topics ...string) (core.Revision, error) {
 	// A broker that is not known is not taken with one topic only.
 	content := core.Content{Topics: []core.Topic{{Name: "base-" + broker}}}
 	for _, t := range topics {
@@ -295,10 +303,7 @@ func (c *cloud) registerFor(session, broker string, id int64, timeout time.Durat
 	r.Digest = xxhash.Sum64String(fmt.Sprint(broker, id, timeout, topics))
 	content.DataVersion.Counter = int64(r.Digest >> 1)
 	said, err := c.world().Register(context.Background(), time.Now(), r)
-	if err != nil {
-		panic(err)
-	}
-	return said.Revision
+	return said.Revision, err
 }
 
 func (c *cloud) unregister(broker string, id int64) core.Revision {
@@ -401,13 +406,23 @@ func (l *lines) with(part string) (n int) {
 // shim is a Follower that runs, with who asks it.
 type shim struct {
 	*follow.Follower
-	t     testing.TB
+	t     tester
 	heard *listener
 	log   *lines
 	stop  func()
 }
 
-func start(t testing.TB, c *cloud, change ...func(*follow.Options)) *shim {
+// tester is a test, or one run of many.
+type tester interface {
+	Helper()
+	Cleanup(func())
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func start(t tester, c *cloud, change ...func(*follow.Options)) *shim {
 	t.Helper()
 	s := &shim{t: t, heard: &listener{}, log: &lines{}}
 	o := follow.Options{

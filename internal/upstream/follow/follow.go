@@ -128,9 +128,11 @@ type Follower struct {
 	newest  newest // revision that anybody told
 	order   order
 	asker   asker
-	// generation counts the moments before which no answer is kept that was
-	// asked for earlier: what was heard then is not in the log.
+	// generation counts the moments from which on answers are doubted that were
+	// asked for earlier, since what was heard then is not in the log; era, those
+	// at which another history began.
 	generation uint64
+	era        uint64
 	lived      map[string]struct{} // sessions that went on beating, by the last beat
 	good       time.Time           // when the last beat was sent that was answered
 	guarded    bool

@@ -2,6 +2,7 @@ package follow
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -28,8 +29,7 @@ type trouble struct {
 // failed takes in a call without an answer. Pauses are random, so that many
 // gateways do not come back at the same moment.
 func (t *trouble) failed(now time.Time, err error, most time.Duration) {
-	bound := min(most, backoff<<min(t.failures, 16))
-	pause := rand.N(bound)
+	pause := rand.N(min(most, backoff<<min(t.failures, 16)))
 	if no := noAnswer(err); no != nil {
 		pause = max(pause, min(no.RetryAfter, most))
 	}
@@ -105,13 +105,24 @@ func (l *link) reason() string {
 	if no := noAnswer(l.trouble()); no != nil {
 		return no.Reason
 	}
-	return "the API refused the call"
+	return refusedReason
 }
+
+const refusedReason = "the API refused the call"
 
 func noAnswer(err error) *api.UnreachableError {
 	var no *api.UnreachableError
 	errors.As(err, &no)
 	return no
+}
+
+// failure is err as one that there is no answer: what the API has against this
+// gateway's calls is not for those who ask it.
+func failure(call string, err error) error {
+	if noAnswer(err) != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", &api.UnreachableError{Call: call, Reason: refusedReason}, err)
 }
 
 // late is what is said to those who cannot wait any longer.

@@ -149,9 +149,10 @@ func (f *Follower) takeInOrder(call *kvCall, table map[string]string, revision c
 	} else if err == nil && table == nil {
 		table = map[string]string{}
 	}
-	if call.err = err; err != nil {
+	if err != nil {
+		call.err = failure("getKV", err)
 		if f.ctx.Err() == nil {
-			f.link.asks.failed(f.o.Now(), err, f.o.Interval)
+			f.link.asks.failed(f.o.Now(), call.err, f.o.Interval)
 			f.judge(f.o.Now())
 			signal(f.due) // to come again
 		}
