@@ -43,7 +43,7 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error
 		return reply{}, err
 	}
 	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
-	return s.registered(ctx, req, answer)
+	return s.registered(req, answer, func() ([]byte, error) { return s.orderTable(ctx) })
 }
 
 // renewBroker answers an unchanged registration, which is nearly every one, and
@@ -60,18 +60,18 @@ func (s *Server) renewBroker(req *request) (reply, bool) {
 		return reply{}, false
 	}
 	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
-	rep, err := s.registered(s.base, req, answer)
+	rep, err := s.registered(req, answer, s.knownOrderTable)
 	return rep, err == nil
 }
 
-func (s *Server) registered(ctx context.Context, req *request, answer core.Registered) (rep reply, err error) {
+func (s *Server) registered(req *request, answer core.Registered, order func() ([]byte, error)) (rep reply, err error) {
 	rep.ext = withHeader
 	if answer.MasterAddr != "" {
 		a := req.conn.addresses()
 		rep.ext = remoting.Fields{{Key: "haServerAddr", Value: a.Addr(answer.HAAddr)}, {Key: "masterAddr", Value: a.Addr(answer.MasterAddr)}}
 	}
 	if s.o.Switches().OrderToBroker {
-		rep.body, err = s.orderTable(ctx)
+		rep.body, err = order()
 	}
 	return rep, err
 }
@@ -154,6 +154,24 @@ func (s *Server) orderTable(ctx context.Context) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	return wire.AppendKVTable(nil, table), nil
+}
+
+// errNotKnown says that an answer would have to be waited for.
+var errNotKnown = errors.New("not known without waiting")
+
+// knownOrderTable is orderTable where it does not wait.
+func (s *Server) knownOrderTable() ([]byte, error) {
+	if s.o.Known == nil {
+		return s.orderTable(s.base)
+	}
+	table, ok := s.o.Known.KnownOrder()
+	switch {
+	case !ok:
+		return nil, errNotKnown
+	case table == nil:
+		return nil, nil
 	}
 	return wire.AppendKVTable(nil, table), nil
 }

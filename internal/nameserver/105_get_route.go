@@ -34,6 +34,28 @@ func (s *Server) getRoute(ctx context.Context, req *request) (reply, error) {
 	if errors.Is(err, core.ErrNoTopic) && s.o.Product != nil {
 		route, err = s.productRoute(ctx, topic)
 	}
+	return s.routed(req, route, err)
+}
+
+// knownRoute answers what is known without waiting, and leaves all else to
+// getRoute.
+func (s *Server) knownRoute(req *request) (reply, bool) {
+	if req.arrived.Before(s.o.Switches().ServiceFrom) {
+		return reply{}, false
+	}
+	route, err, ok := s.o.Known.KnownRoute(req.arrived, req.field("topic"))
+	if !ok || err != nil && s.o.Product != nil {
+		return reply{}, false
+	}
+	rep, err := s.routed(req, route, err)
+	if err != nil {
+		rep = s.failure(req, err)
+	}
+	return rep, true
+}
+
+// routed shows a route to this peer.
+func (s *Server) routed(req *request, route *core.Route, err error) (reply, error) {
 	if errors.Is(err, core.ErrNoTopic) {
 		return reply{}, &codedError{code: remoting.TopicNotExist,
 			text: "No topic route info in name server for the topic: " + req.orNull("topic") + "\nSee " + noRouteHelp + " for further details."}

@@ -56,11 +56,21 @@ type KeyValues interface {
 	DeleteKV(ctx context.Context, namespace, key string) (core.Revision, error)
 }
 
+// Known is what a registry that has to ask others can say at once. Its methods
+// never wait, and Renew of such a registry does not either. Without ok the
+// Registry is asked.
+type Known interface {
+	// KnownRoute returns a route, or a *core.NoTopicError.
+	KnownRoute(now time.Time, topic string) (route *core.Route, err error, ok bool)
+	// KnownOrder returns the order configuration, nil if there is none.
+	KnownOrder() (table map[string]string, ok bool)
+}
+
 var _ Registry = (*core.Registry)(nil)
 
 // quick is f where it does not wait.
-func quick(local bool, f func(*request) (reply, bool)) func(*request) (reply, bool) {
-	if local {
+func quick(here bool, f func(*request) (reply, bool)) func(*request) (reply, bool) {
+	if here {
 		return f
 	}
 	return nil
@@ -87,14 +97,14 @@ func (h handlers) get(code remoting.Code) *handler {
 
 // handlerTable is which handler answers which request code.
 func (s *Server) handlerTable() map[remoting.Code]handler {
-	local := s.o.Local
+	local, known := s.o.Local, s.o.Known != nil
 	return map[remoting.Code]handler{
 		remoting.PutKVConfig:                      {serve: s.putKV},
 		remoting.GetKVConfig:                      {serve: s.getKV, inline: local, header: true},
 		remoting.DeleteKVConfig:                   {serve: s.deleteKV},
-		remoting.RegisterBroker:                   {serve: s.registerBroker, quick: quick(local, s.renewBroker), header: true},
+		remoting.RegisterBroker:                   {serve: s.registerBroker, quick: quick(local || known, s.renewBroker), header: true},
 		remoting.UnregisterBroker:                 {serve: s.unregisterBroker},
-		remoting.GetRouteInfoByTopic:              {serve: s.getRoute, inline: local && s.o.Product == nil},
+		remoting.GetRouteInfoByTopic:              {serve: s.getRoute, inline: local && s.o.Product == nil, quick: quick(known, s.knownRoute)},
 		remoting.GetBrokerClusterInfo:             {serve: s.getClusterInfo},
 		remoting.WipeWritePermOfBroker:            {serve: s.wipeWritePerm, header: true},
 		remoting.GetAllTopicListFromNameServer:    {serve: s.getAllTopics},

@@ -68,6 +68,9 @@ type Options struct {
 	// Local says that the registry answers reads without waiting for
 	// anything, so that they are worked on in the connection's own loop.
 	Local bool
+	// Known, where the registry is not Local, is what it knows without waiting:
+	// that is answered in the connection's own loop.
+	Known Known
 	// Authorize, if set, is asked about each request before anything else is
 	// done with it, in the connection's loop: it must not wait. What it returns
 	// is answered instead, as any error; one with a Code is meant for the peer.
@@ -131,7 +134,7 @@ func New(o Options) *Server {
 	s.handlers = newHandlers(s.handlerTable())
 	s.owners.by = map[brokerKey]*conn{}
 	s.notifier = newNotifier(s)
-	if o.Local {
+	if o.Local || o.Known != nil {
 		s.gate = newGate()
 	}
 	return s
