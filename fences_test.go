@@ -59,8 +59,10 @@ var mayImport = map[string][]string{
 	"internal/function":    {"core", "internal/dynamo", "internal/eventbridge", "internal/httpapi"},
 	"core/storetest":       {"core"},
 	"internal/discovery":   {},
-	"internal/advertise":   {"core"},
-	"internal/compare":     {"core", "internal/wire", "internal/remoting"},
+	"internal/daemon": {"core", "internal/config", "internal/nameserver", "internal/remoting", "internal/tlsport", "internal/product",
+		"internal/acl", "internal/advertise", "internal/discovery"},
+	"internal/advertise": {"core"},
+	"internal/compare":   {"core", "internal/wire", "internal/remoting"},
 
 	"internal/upstream/api":    {"core", "internal/wire"},
 	"internal/upstream/follow": {"core", "internal/wire", "internal/upstream/api"},

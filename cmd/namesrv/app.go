@@ -3,243 +3,80 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"signpost/core"
-	"signpost/internal/acl"
-	"signpost/internal/advertise"
 	"signpost/internal/config"
-	"signpost/internal/discovery"
-	"signpost/internal/nameserver"
-	"signpost/internal/product"
-	"signpost/internal/tlsport"
+	"signpost/internal/daemon"
 )
 
-const (
-	// handlerTime is longer than any broker or client waits (24 s for a 5.x
-	// registration), and shorter than the 30 s for which the token of a group's
-	// writer stands.
-	handlerTime = 25 * time.Second
-	// notifyTime is Java's for request code 905 (RouteInfoManager.notifyMinBrokerIdChanged).
-	notifyTime = 300 * time.Millisecond
-)
-
-// app is the NameServer with everything it is made of.
+// app is the registry over its store.
 type app struct {
-	live     *config.Live
+	daemon   *daemon.Daemon
 	log      *slog.Logger
 	storage  storage
 	registry *core.Registry
-	server   *nameserver.Server
-	port     *tlsport.Port
-	product  *product.Client   // nil unless clusterTest
-	accounts *acl.Guard        // nil unless aclEnable
-	shown    *advertise.File   // which network sees which addresses; nil if all see the same
-	found    *discovery.Server // nil if off
-	metrics  *metrics
-	listener net.Listener
-	httpLn   net.Listener // nil if off
-	started  time.Time
-	ready    atomic.Bool
 }
 
-// newApp opens the store and the ports. What it opened is closed again if it
-// fails.
-func newApp(ctx context.Context, live *config.Live, log *slog.Logger) (a *app, err error) {
-	cfg := live.Current()
-	a = &app{live: live, log: log, started: time.Now()}
-	logConfig(log, cfg)
-	defer func() {
-		if err != nil {
-			a.close(ctx)
-		}
-	}()
-	if err = a.openStorage(ctx, cfg.Storage); err != nil {
-		return a, err
+// open opens the store and what is made of it.
+func open(ctx context.Context, d *daemon.Daemon) (daemon.Backend, error) {
+	cfg := d.Live.Current()
+	a := &app{daemon: d, log: d.Log}
+	if err := a.openStorage(ctx, cfg.Storage); err != nil {
+		return daemon.Backend{}, err
 	}
-	a.metrics = newMetrics(a)
-	if a.accounts, err = openAccounts(cfg.ACL, log, a.metrics.Refused); err != nil {
-		return a, fmt.Errorf("aclFile: %w", err)
-	}
-	if a.shown, err = openAddressMap(cfg.Addresses, log); err != nil {
-		return a, fmt.Errorf("addressMapFile: %w", err)
-	}
+	events := newEventCounter()
 	a.registry = core.New(a.storage, core.Options{
-		Sink:  eventLog{to: a.storage.bus, log: log, events: a.metrics.event},
-		Rules: rules(cfg),
-		NewID: rand.Text,
-		Guard: cfg.Rules.Guard,
-		OnMinBroker: func(c core.MinBrokerChange) {
-			a.server.MinBrokerChanged(c)
-		},
+		Sink:        eventLog{to: a.storage.bus, log: a.log, events: events.count},
+		Rules:       daemon.Rules(cfg),
+		NewID:       rand.Text,
+		Guard:       cfg.Rules.Guard,
+		OnMinBroker: d.MinBrokerChanged,
 	})
-	a.port = tlsport.New(tlsOptions(cfg), log)
-	o := nameserver.Options{
-		Registry: a.registry,
-		Config:   liveConfig{a},
-		Switches: a.switches,
-		Limits:   limits(cfg),
-		Log:      log, Observer: a.metrics, Now: a.storage.now, Front: a.storage.front,
-		Secure:    func(c net.Conn) (net.Conn, error) { return a.port.Accept(c) },
-		Authorize: authorizer(a.accounts),
-		Advertise: advertiser(a.shown),
-		Local:     a.storage.disk != nil,
-	}
-	if cfg.Product.ClusterTest {
-		a.product = product.New(product.Options{
-			Addrs: cfg.Product.NamesrvAddrs, AddressServer: cfg.Product.AddressServer, EnvName: cfg.Product.EnvName, Log: log,
-		})
-		o.Product = a.product
-	}
-	a.server = nameserver.New(o)
-	if a.listener, err = net.Listen("tcp", cfg.Listen.Address()); err != nil {
-		return a, fmt.Errorf("listenPort: %w", err)
-	}
-	if cfg.Listen.HTTPAddr != "" {
-		if a.httpLn, err = net.Listen("tcp", cfg.Listen.HTTPAddr); err != nil {
-			return a, fmt.Errorf("httpAddr: %w", err)
-		}
-	}
-	if a.found, err = openDiscovery(cfg.Addresses, log); err != nil {
-		return a, fmt.Errorf("discoveryAddr: %w", err)
-	}
-	return a, nil
-}
-
-// serve works until ctx ends or a part of it fails, and then stops in order:
-// no new connections, what is in flight is answered, the state is saved.
-func (a *app) serve(ctx context.Context) error {
-	work, cancel := context.WithCancel(ctx)
-	defer cancel()
-	failed := make(chan error, 3)
-	var wg sync.WaitGroup
-	background := func(f func(context.Context)) { wg.Go(func() { f(work) }) }
-
-	var served sync.WaitGroup
-	served.Go(func() {
-		if err := a.server.Serve(a.listener); err != nil {
-			failed <- err
-		}
-	})
-	var web *http.Server
-	if a.httpLn != nil {
-		web = a.webServer()
-		served.Go(func() {
-			if err := web.Serve(a.httpLn); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("httpAddr: %w", err)
-			}
-		})
-	}
-	background(a.sweep)
+	loops := []func(context.Context) error{a.sweep}
 	if a.storage.kv != nil {
-		background(a.logKVPeriodically)
+		loops = append(loops, a.logKVPeriodically)
 	}
-	background(a.port.Run)
-	if a.accounts != nil {
-		background(a.accounts.Run)
-	}
-	if a.shown != nil {
-		background(a.shown.Run)
-	}
-	if a.found != nil {
-		background(func(ctx context.Context) {
-			if err := a.found.Run(ctx); err != nil {
-				failed <- fmt.Errorf("discoveryAddr: %w", err)
-			}
-		})
-	}
-	background(trimMemory)
-	a.ready.Store(true)
-	where := []any{"address", a.listener.Addr().String(), "after", time.Since(a.started).String()}
-	if a.httpLn != nil {
-		where = append(where, "httpAddr", a.httpLn.Addr().String())
-	}
-	if a.found != nil {
-		where = append(where, "discoveryAddr", a.found.Addr().String())
-	}
-	a.log.Info("the NameServer serves", where...)
-	if err := forgetCode(); err != nil {
-		a.log.Debug("the memory of the start is kept", "error", err)
-	}
-
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	a.ready.Store(false)
-	cfg := a.live.Current()
-	a.log.Info("the NameServer drains")
-	goAway := time.Duration(0)
-	if cfg.Shutdown.Graceful {
-		goAway = cfg.Shutdown.Wait
-	}
-	drain, stop := context.WithTimeout(context.WithoutCancel(ctx), goAway+cfg.Shutdown.Drain)
-	defer stop()
-	a.listener.Close()
-	a.server.Shutdown(drain, goAway)
-	if web != nil { // it has answered until here, of health too
-		a.stopWeb(ctx, web, cfg.Shutdown.Drain)
-	}
-	cancel()
-	wg.Wait()
-	served.Wait()
-	return errors.Join(err, a.close(context.WithoutCancel(ctx)))
-}
-
-func (a *app) close(ctx context.Context) error {
-	for _, l := range []net.Listener{a.listener, a.httpLn} {
-		if l != nil {
-			l.Close()
-		}
-	}
-	if a.found != nil {
-		a.found.Close()
-	}
-	if a.product != nil {
-		a.product.Close()
-	}
-	return a.storage.close(ctx)
+	return daemon.Backend{
+		Registry: a.registry, Now: a.storage.now, Front: a.storage.front, Local: a.storage.disk != nil,
+		API:        a.api(),
+		Configured: func(cfg *config.Config) { a.registry.SetRules(daemon.Rules(cfg)) },
+		Collector:  collector{a, events},
+		Loops:      loops,
+		Close:      a.storage.close,
+	}, nil
 }
 
 // sweep announces what expired. No answer waits for it.
-func (a *app) sweep(ctx context.Context) {
-	ticker := time.NewTicker(a.live.Current().Rules.ScanInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		pass, cancel := context.WithTimeout(ctx, handlerTime)
+func (a *app) sweep(ctx context.Context) error {
+	return every(ctx, a.daemon.Live.Current().Rules.ScanInterval, func() {
+		pass, cancel := context.WithTimeout(ctx, daemon.HandlerTime)
+		defer cancel()
 		err := a.storage.maySweep()
 		if err == nil {
 			_, err = a.registry.Sweep(pass, a.storage.now())
 		}
-		cancel()
 		if err != nil && ctx.Err() == nil {
 			a.log.Error("sweep incomplete", "error", err)
 		}
-	}
+	})
 }
 
-func (a *app) logKVPeriodically(ctx context.Context) {
-	ticker := time.NewTicker(kvLogInterval)
+func (a *app) logKVPeriodically(ctx context.Context) error {
+	return every(ctx, kvLogInterval, func() { logKV(a.log, *a.storage.kv.table.Load()) })
+}
+
+// every works at each interval until ctx ends.
+func every(ctx context.Context, interval time.Duration, work func()) error {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-ticker.C:
-			logKV(a.log, *a.storage.kv.table.Load())
+			work()
 		}
 	}
 }

@@ -4,14 +4,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"signpost/internal/config"
+	"signpost/internal/daemon"
 )
 
 func main() {
@@ -21,33 +20,7 @@ func main() {
 	os.Exit(config.ExitCode(err))
 }
 
-// run is the program without its process. It returns when ctx ends and
-// everything is in place for the next start.
+// run is the program without its process.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
-	cfg, err := config.Load(args, environ, config.HomeDir())
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		fmt.Fprint(stdout, config.Help())
-		return err
-	case err != nil:
-		fmt.Fprintln(stderr, err)
-		return err
-	case cfg.PrintOnly:
-		fmt.Fprint(stdout, cfg.List())
-		return nil
-	}
-	if cfg.File != "" {
-		fmt.Fprintf(stdout, "load config properties file OK, %s\n", cfg.File)
-	}
-	live := config.NewLive(cfg)
-	log := newLogger(stderr, cfg, live)
-	a, err := newApp(ctx, live, log)
-	if err == nil {
-		fmt.Fprintf(stdout, "The Name Server boot success. serializeType=JSON, address %s\n", a.listener.Addr())
-		err = a.serve(ctx)
-	}
-	if err != nil {
-		log.Error("the NameServer stops", "error", err)
-	}
-	return err
+	return daemon.Run(ctx, daemon.Program{Config: config.Namesrv, Title: "NameServer", Open: open}, args, environ, stdout, stderr)
 }

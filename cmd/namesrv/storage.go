@@ -10,6 +10,7 @@ import (
 
 	"signpost/core"
 	"signpost/internal/config"
+	"signpost/internal/daemon"
 	"signpost/internal/dynamo"
 	"signpost/internal/kvfile"
 	"signpost/internal/memory"
@@ -55,7 +56,7 @@ func (a *app) openDisk(cfg config.Storage) error {
 		if err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o755); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
-		if disk, err = memory.Open(cfg.Store.Path, a.started, kv); err != nil {
+		if disk, err = memory.Open(cfg.Store.Path, a.daemon.Started, kv); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
 	}
@@ -68,7 +69,7 @@ func (s *storage) close(ctx context.Context) error {
 	if s.disk == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, handlerTime)
+	ctx, cancel := context.WithTimeout(ctx, daemon.HandlerTime)
 	defer cancel()
 	if err := s.disk.Close(ctx); err != nil {
 		return fmt.Errorf("save the state: %w", err)

@@ -171,7 +171,7 @@ func TestRoutesOverHTTPWaitForBrokersToo(t *testing.T) {
 func TestTheWebIsBounded(t *testing.T) {
 	p := launch(t, t.TempDir(), "--maxRegistrationBytes", "65536", "--maxFrameBytes", "65536")
 	p.want(413, http.MethodPut, "/v1/register/broker", strings.Repeat(" ", 65537))
-	p.want(431, http.MethodGet, "/v1/read/route?topic="+strings.Repeat("x", webHeader+8192), "")
+	p.want(431, http.MethodGet, "/v1/read/route?topic="+strings.Repeat("x", 32<<10), "")
 	for _, path := range []string{"/v1/", "/v1//read/route", "/v1/read/../read/route"} {
 		if got := p.want(404, http.MethodGet, path, ""); !strings.Contains(got, "urn:signpost:problem:no-such-call") {
 			t.Errorf("%s: %s", path, got)

@@ -13,13 +13,10 @@ import (
 func (ld *loader) check() {
 	c := ld.cfg
 	ld.require("bindAddress", checkHost(c.Listen.BindAddress))
-	if c.Storage.KVConfigPath == "" {
-		ld.require("kvConfigPath", errors.New("is empty"))
-	} else if c.Storage.KVConfigPath == c.Storage.Store.Path {
-		ld.require("store", errors.New("is the file of kvConfigPath"))
-	}
-	if c.Storage.EventBus != "" && c.Storage.Store.Table == "" {
-		ld.require("eventBusName", errors.New("goes with store=dynamodb:TABLE only"))
+	if c.Program == Shim {
+		ld.checkUpstream()
+	} else {
+		ld.checkStorage()
 	}
 	if c.Limits.RegistrationBytes < c.Limits.FrameBytes {
 		ld.require("maxRegistrationBytes", fmt.Errorf("is less than maxFrameBytes, %d", c.Limits.FrameBytes))
@@ -56,6 +53,31 @@ func (ld *loader) check() {
 	}
 	if c.TLS.Mode == TLSEnforcing && !c.TLS.TestMode && (c.TLS.CertPath == "" || c.TLS.KeyPath == "") {
 		ld.require("tls.server.mode", errors.New("needs tls.server.certPath and tls.server.keyPath, or nobody could connect"))
+	}
+}
+
+func (ld *loader) checkStorage() {
+	c := ld.cfg
+	if c.Storage.KVConfigPath == "" {
+		ld.require("kvConfigPath", errors.New("is empty"))
+	} else if c.Storage.KVConfigPath == c.Storage.Store.Path {
+		ld.require("store", errors.New("is the file of kvConfigPath"))
+	}
+	if c.Storage.EventBus != "" && c.Storage.Store.Table == "" {
+		ld.require("eventBusName", errors.New("goes with store=dynamodb:TABLE only"))
+	}
+}
+
+func (ld *loader) checkUpstream() {
+	u := ld.cfg.Upstream
+	if u.Endpoint == "" && !ld.cfg.PrintOnly {
+		ld.require("endpoint", errors.New("is missing: the URL of the API, https://..."))
+	}
+	switch {
+	case u.Signing == SigningToken && u.TokenFile == "":
+		ld.require("signing", errors.New("needs tokenFile"))
+	case u.Signing == SigningIAM && u.TokenFile != "":
+		ld.require("tokenFile", errors.New("does not go with signing=iam: calls carry a signature or a token"))
 	}
 }
 
@@ -115,8 +137,8 @@ func (c *Config) Notices() []string {
 	var out []string
 	for _, k := range table {
 		// ROCKETMQ_HOME is in the environment of every RocketMQ installation.
-		if k.Inert && c.values[k.Name].differs() && !c.implied(k.Name) {
-			out = append(out, k.Name+" has no meaning here: "+k.Meaning)
+		if k.meansNothing(c.Program) && c.values[k.Name].differs() && !c.implied(k.Name) {
+			out = append(out, k.Name+" has no meaning here: "+k.why())
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.extra)) {
@@ -151,10 +173,13 @@ func (c *Config) conflicts() []string {
 	if p := c.Product; p.ClusterTest && len(p.NamesrvAddrs) == 0 && p.AddressServer == "" {
 		out = append(out, "clusterTest is true, but neither productNamesrvAddr nor productAddressServer is set: nobody is asked")
 	}
+	if c.Program == Shim && c.Upstream.Signing == SigningNone {
+		out = append(out, "signing is none: the API has to take calls from anybody who reaches it")
+	}
 	if c.ACL.File != "" && !c.ACL.Enable {
 		out = append(out, "aclFile is set, but aclEnable is false: everybody may do everything")
 	}
-	if c.ACL.Enable && c.Listen.HTTPAddr != "" {
+	if c.ACL.Enable && c.Listen.HTTPAddr != "" && c.Program == Namesrv {
 		out = append(out, "aclEnable is about listenPort: who reaches httpAddr may do everything there")
 	}
 	if len(c.Addresses.Servers) > 0 && c.Addresses.Discovery == "" {

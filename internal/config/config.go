@@ -1,4 +1,5 @@
-// Package config is the configuration of the NameServer: every key it knows,
+// Package config is the configuration of the NameServers, bin/namesrv and
+// bin/shim, which share most of it: every key they know,
 // where a value may come from, what the value must look like, and what of it
 // an administrator may change while the server runs.
 //
@@ -10,7 +11,7 @@
 // file given with -c; the TLS properties file named by tls.config.file (tls.*
 // keys only, not tls.server.mode); the environment; a flag. An operator's
 // properties file for the Java NameServer works as it is: keys that mean
-// nothing here are accepted and said so once ([Config.Notices]), unknown ones
+// nothing here, or to the other program only, are accepted and said so once ([Config.Notices]), unknown ones
 // are kept and listed. Java system properties are not read: their names
 // (tls.server.mode and its like) are keys here.
 package config
@@ -26,6 +27,8 @@ import (
 // Config is one whole, valid configuration. It is not changed once [Load] or
 // [Live.Update] has returned it, so it may be read from many goroutines.
 type Config struct {
+	// Program is the one that is configured.
+	Program Program
 	// File is the path given with -c, or empty.
 	File string
 	// PrintOnly says that -p was given: print [Config.List] and stop.
@@ -34,6 +37,7 @@ type Config struct {
 	Listen    Listen
 	Rules     Rules
 	Storage   Storage
+	Upstream  Upstream
 	TLS       TLS
 	ACL       ACL
 	Addresses Addresses
@@ -85,6 +89,25 @@ type Storage struct {
 	Store        Store
 	EventBus     string // name or ARN; empty is none
 }
+
+// Upstream says how a shim reaches the API, and what it keeps of its answers.
+type Upstream struct {
+	Endpoint  string // URL
+	Region    string // that calls are signed for; empty is the SDK's, or the endpoint's
+	Signing   string // one of the words Signing...
+	TokenFile string // with a bearer token
+	Gateway   string // the shim's stable id; empty is one made and kept beside StateFile
+	StateFile string // keeps what was known last; empty is none
+	Beat      time.Duration
+}
+
+// The words of signing.
+const (
+	SigningAuto  = "auto" // SigningToken with a tokenFile, otherwise SigningIAM
+	SigningIAM   = "iam"
+	SigningToken = "token"
+	SigningNone  = "none"
+)
 
 // TLS is what Java reads from its tls.* system properties and TLS file.
 type TLS struct {

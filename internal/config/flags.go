@@ -18,8 +18,8 @@ type commandLine struct {
 
 // newFlagSet declares the flags of Java's mqnamesrv and one per key. Values
 // are plain text here: whether they are valid is judged with all others.
-func newFlagSet() *pflag.FlagSet {
-	flags := pflag.NewFlagSet("namesrv", pflag.ContinueOnError)
+func newFlagSet(program Program) *pflag.FlagSet {
+	flags := pflag.NewFlagSet(string(program), pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
 	flags.StringP("configFile", "c", "", "properties file")
@@ -34,8 +34,8 @@ func newFlagSet() *pflag.FlagSet {
 
 // readArgs reads the arguments (without the program's name). It returns
 // [ErrHelp] or a [*UsageError].
-func readArgs(args []string) (commandLine, error) {
-	flags := newFlagSet()
+func readArgs(program Program, args []string) (commandLine, error) {
+	flags := newFlagSet(program)
 	if err := flags.Parse(spellOutBools(flags, args)); err != nil {
 		return commandLine{}, &UsageError{err}
 	}

@@ -19,13 +19,13 @@ func TestSwitchesMayStandAlone(t *testing.T) {
 		{"--clusterTest --listenPort 1", true, false},
 		{"--productEnvName --clusterTest", false, false}, // the value of productEnvName
 	} {
-		cfg, err := Load(strings.Fields(c.args), nil, "/home/op")
+		cfg, err := Load(Namesrv, strings.Fields(c.args), nil, "/home/op")
 		if err != nil || cfg.Product.ClusterTest != c.clusterTest || cfg.Rules.EnableTopicList == c.noList {
 			t.Errorf("%s: %+v, %v", c.args, cfg, err)
 		}
 	}
 	for _, args := range []string{"--clusterTest yes", "--configFile= --clusterTest", "-- --clusterTest", "--clusterTest true false"} {
-		if _, err := Load(strings.Fields(args), nil, "/home/op"); ExitCode(err) != 1 {
+		if _, err := Load(Namesrv, strings.Fields(args), nil, "/home/op"); ExitCode(err) != 1 {
 			t.Errorf("%s: %v", args, err)
 		}
 	}

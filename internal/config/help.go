@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,9 +10,9 @@ import (
 const helpWidth = 110
 
 // Help is the text for -h.
-func Help() string {
+func Help(program Program) string {
 	var b strings.Builder
-	b.WriteString(`usage: namesrv [-c FILE] [-p] [-n ADDR] [-h] [--KEY VALUE]...
+	b.WriteString("usage: " + string(program) + ` [-c FILE] [-p] [-n ADDR] [-h] [--KEY VALUE]...
 
   -c, --configFile FILE    Java properties file with any of the keys below
   -p, --printConfigItem    print the configuration and exit
@@ -23,12 +24,18 @@ listenPort=9876 and ` + byName["listenPort"].Env() + `=9876. A flag wins over th
 file. ` + envConfigFile + ` stands for -c.
 `)
 	for _, group := range groups {
+		if group != GroupInert && !slices.ContainsFunc(inGroup(group), func(k Key) bool { return !k.meansNothing(program) }) {
+			continue
+		}
 		fmt.Fprintf(&b, "\n%s\n", group)
 		if group == GroupInert {
-			wrap(&b, "  ", names(group))
+			wrap(&b, "  ", meaningless(program))
 			continue
 		}
 		for _, k := range inGroup(group) {
+			if k.meansNothing(program) {
+				continue
+			}
 			fmt.Fprintf(&b, "  --%s %s%s\n", k.Name, k.form(), k.defaultNote())
 			wrap(&b, "        ", strings.Fields(k.Meaning))
 		}
@@ -36,8 +43,8 @@ file. ` + envConfigFile + ` stands for -c.
 	return b.String()
 }
 
-// Markdown is the table of all keys for the README. Keys marked live can be
-// changed while the server runs.
+// Markdown is the table of all keys for the documentation. Keys marked live can
+// be changed while the server runs; those of one program have its name.
 func Markdown() string {
 	var b strings.Builder
 	for _, group := range groups {
@@ -52,7 +59,7 @@ func Markdown() string {
 			b.WriteString(".\n")
 			continue
 		}
-		fmt.Fprintf(&b, "**%s**\n\n| key | kind | default | meaning |\n|---|---|---|---|\n", group)
+		fmt.Fprintf(&b, "**%s**\n\n| key | only | kind | default | meaning |\n|---|---|---|---|---|\n", group)
 		for _, k := range inGroup(group) {
 			def := ""
 			if k.Default != "" {
@@ -62,7 +69,7 @@ func Markdown() string {
 			if k.Live {
 				meaning += " (live)"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, strings.ReplaceAll(k.form(), "|", ", "), def, meaning)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", k.Name, k.Only, strings.ReplaceAll(k.form(), "|", ", "), def, meaning)
 		}
 		b.WriteString("\n")
 	}
@@ -79,10 +86,13 @@ func inGroup(group Group) []Key {
 	return out
 }
 
-func names(group Group) []string {
+// meaningless are the names of the keys that a program only accepts.
+func meaningless(program Program) []string {
 	var out []string
-	for _, k := range inGroup(group) {
-		out = append(out, k.Name)
+	for _, k := range table {
+		if k.meansNothing(program) {
+			out = append(out, k.Name)
+		}
 	}
 	return out
 }

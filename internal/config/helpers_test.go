@@ -10,7 +10,7 @@ import (
 // mustLoad loads what has to be valid.
 func mustLoad(t *testing.T, args, environ []string) *Config {
 	t.Helper()
-	c, err := Load(args, environ, "/home/op")
+	c, err := Load(Namesrv, args, environ, "/home/op")
 	if err != nil {
 		t.Fatalf("Load(%q, %q): %v", args, environ, err)
 	}

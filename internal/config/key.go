@@ -32,6 +32,7 @@ const (
 	GroupListen   Group = "Listening"
 	GroupRules    Group = "Routes"
 	GroupStorage  Group = "Storage"
+	GroupUpstream Group = "The API"
 	GroupTLS      Group = "TLS"
 	GroupACL      Group = "Access control"
 	GroupAddress  Group = "Addresses"
@@ -44,9 +45,18 @@ const (
 )
 
 var groups = []Group{
-	GroupListen, GroupRules, GroupStorage, GroupTLS, GroupACL, GroupAddress, GroupLimits,
+	GroupListen, GroupRules, GroupStorage, GroupUpstream, GroupTLS, GroupACL, GroupAddress, GroupLimits,
 	GroupProduct, GroupRemote, GroupShutdown, GroupLog, GroupInert,
 }
+
+// Program is a program that has its configuration from the table.
+type Program string
+
+// The programs.
+const (
+	Namesrv Program = "namesrv"
+	Shim    Program = "shim"
+)
 
 // Key is one row of the table: all there is to know about one setting.
 type Key struct {
@@ -62,6 +72,7 @@ type Key struct {
 	Secret  bool     // never shown, logged or changed from remote
 	Fixed   bool     // never changed from remote
 	Inert   bool     // accepted because Java knows it
+	Only    Program  // that it means something to; empty is every program
 
 	// at is where the value lives in a Config. It returns a *bool, *int,
 	// *time.Duration, *string, *[]string, *Secret or encoding.TextUnmarshaler.
@@ -98,6 +109,18 @@ func (k Key) protected() bool { return k.Fixed || k.Secret || k.Kind == Path }
 // defaultText is the default with home filled in.
 func (k Key) defaultText(home string) string {
 	return strings.ReplaceAll(k.Default, userHome, home)
+}
+
+// meansNothing reports whether the key is accepted by a program without having
+// a meaning there.
+func (k Key) meansNothing(p Program) bool { return k.Inert || k.Only != "" && k.Only != p }
+
+// why is the reason.
+func (k Key) why() string {
+	if k.Inert {
+		return k.Meaning
+	}
+	return "it is for bin/" + string(k.Only)
 }
 
 // Keys are all keys, in the order of the groups.

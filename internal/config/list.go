@@ -28,12 +28,16 @@ func (c *Config) Settings() []Setting {
 // List is the whole configuration as request code 319 and -p show it: a line
 // k=v for each key, sorted by key as in Java 5.x, the keys of the file that
 // nobody knows among them. Keys that have no value are left out, as Java
-// leaves out null. Secrets are masked. As in Java nothing is escaped, but a
+// leaves out null, and those of the other program that nobody set. Secrets are masked. As in Java nothing is escaped, but a
 // line end inside of a value, which would look like another key.
 func (c *Config) List() string {
 	lines := make(map[string]string, len(c.values)+len(c.extra))
 	for _, k := range table {
-		if v := c.values[k.Name]; v.text != "" || k.Default != "" {
+		v := c.values[k.Name]
+		if k.Only != "" && k.Only != c.Program && !v.differs() {
+			continue
+		}
+		if v.text != "" || k.Default != "" {
 			lines[k.Name] = v.text
 		}
 	}

@@ -14,15 +14,15 @@ import (
 	"github.com/magiconair/properties"
 )
 
-// Load reads the configuration of a NameServer. args are the arguments without
+// Load reads the configuration of a program. args are the arguments without
 // the program's name, environ is as [os.Environ] gives it, home is the user's
 // home directory ([HomeDir]).
 //
 // The error is [ErrHelp], a [*UsageError], or [Faults] with everything that is
 // wrong, a missing file included; [ExitCode] knows what to exit with. Of a key
 // that is set in several places only the value in effect is checked.
-func Load(args, environ []string, home string) (*Config, error) {
-	cl, err := readArgs(args)
+func Load(program Program, args, environ []string, home string) (*Config, error) {
+	cl, err := readArgs(program, args)
 	if err != nil {
 		return nil, err
 	}
@@ -30,6 +30,7 @@ func Load(args, environ []string, home string) (*Config, error) {
 	ld := &loader{
 		home: home,
 		cfg: &Config{
+			Program:   program,
 			File:      cl.configFile,
 			PrintOnly: cl.print,
 			values:    make(map[string]value, len(table)),

@@ -16,13 +16,17 @@ import (
 func TestDefaults(t *testing.T) {
 	c := mustLoad(t, nil, nil)
 	want := Config{
-		Listen: Listen{BindAddress: "0.0.0.0", Port: 9876, IdleTimeout: 120 * time.Second},
+		Program: Namesrv,
+		Listen:  Listen{BindAddress: "0.0.0.0", Port: 9876, IdleTimeout: 120 * time.Second},
 		Rules: Rules{
 			ReturnOrderTopicConfigToBroker: true, EnableTopicList: true, EnableAllTopicList: true,
 			WaitForService: 45 * time.Second, BrokerTimeout: 120 * time.Second, ScanInterval: 5 * time.Second,
 		},
 		Storage: Storage{KVConfigPath: "/home/op/namesrv/kvConfig.json", Store: Store{Path: "/home/op/namesrv/signpost.db"}},
-		TLS:     TLS{Mode: TLSPermissive, TestMode: true, ClientAuth: ClientAuthNone, ConfigFile: "/etc/rocketmq/tls.properties"},
+		Upstream: Upstream{
+			Signing: SigningAuto, StateFile: "/home/op/shim/shim.db", Beat: 5 * time.Second,
+		},
+		TLS: TLS{Mode: TLSPermissive, TestMode: true, ClientAuth: ClientAuthNone, ConfigFile: "/etc/rocketmq/tls.properties"},
 		Limits: Limits{
 			FrameBytes: 16 << 20, RegistrationBytes: 64 << 20, InflatedBytes: 256 << 20, TopicsPerRegistration: 200_000,
 			Connections: 50_000, InFlight: 256, ReadTimeout: time.Minute, WriteTimeout: 30 * time.Second,
@@ -137,7 +141,7 @@ func TestFileOf5x(t *testing.T) {
 // Java takes the empty value of a switch for false without a sound. For one
 // whose default is true nobody can tell whether that was meant.
 func TestEmptySwitchIsAFault(t *testing.T) {
-	_, err := Load([]string{"-c", file(t, file5x)}, nil, "/home/op")
+	_, err := Load(Namesrv, []string{"-c", file(t, file5x)}, nil, "/home/op")
 	wantFaults(t, err, `deleteTopicWithBrokerRegistration ""`)
 }
 
@@ -212,7 +216,7 @@ func TestPrecedence(t *testing.T) {
 			env := k.Env() + "=" + texts[1]
 			want := func(args, environ []string, text string, source Source) {
 				t.Helper()
-				c, err := Load(append(args, rest...), environ, "/home/op")
+				c, err := Load(Namesrv, append(args, rest...), environ, "/home/op")
 				if k.Name == "tls.config.file" { // names a file that is not there
 					var faults Faults
 					if !errors.As(err, &faults) || faults[0].Value != text || faults[0].Source != source {
@@ -244,7 +248,7 @@ func TestPrecedence(t *testing.T) {
 
 func TestAllFaultsAreListed(t *testing.T) {
 	path := file(t, "listenPort=98765\nclusterTest=yes\nwaitSecondsForService=1m\nserverWorkerThreads=many\nlogLevel=trace\n")
-	_, err := Load([]string{"-c", path, "--store", "redis:routes", "--productNamesrvAddr", "a:1;b", "--httpAddr", "8080",
+	_, err := Load(Namesrv, []string{"-c", path, "--store", "redis:routes", "--productNamesrvAddr", "a:1;b", "--httpAddr", "8080",
 		"--maxRegistrationBytes", "65536", "--bindAddress", "0.0.0.0:9876", "--aclEnable",
 		"--discoveryServers", "a:1;:2;b:0"},
 		[]string{"SIGNPOST_KV_CONFIG_PATH= ", "SIGNPOST_ALLOW_REMOTE_CONFIG=pprof;kvConfigPath;nope", "SIGNPOST_DRAIN_SECONDS=99999999999999999999"}, "/home/op")
@@ -281,12 +285,12 @@ func TestOnlyTheValueInEffectIsChecked(t *testing.T) {
 
 func TestUnreadableFileIsAFaultAmongOthers(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none")
-	_, err := Load([]string{"-c", missing, "--listenPort", "x"}, nil, "/home/op")
+	_, err := Load(Namesrv, []string{"-c", missing, "--listenPort", "x"}, nil, "/home/op")
 	wantFaults(t, err, fmt.Sprintf(`configFile %q (flag --configFile) cannot be read: no such file`, missing), `listenPort "x"`)
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v does not say that the file does not exist", err)
 	}
-	_, err = Load(nil, []string{"SIGNPOST_CONFIG_FILE=" + file(t, `a=\u12`)}, "/home/op")
+	_, err = Load(Namesrv, nil, []string{"SIGNPOST_CONFIG_FILE=" + file(t, `a=\u12`)}, "/home/op")
 	var faults Faults
 	if !errors.As(err, &faults) || faults[0].Source != "environment SIGNPOST_CONFIG_FILE" || !strings.Contains(err.Error(), "malformed properties") {
 		t.Errorf("%v", err)
@@ -302,9 +306,9 @@ func TestStoreKinds(t *testing.T) {
 	if got := listing(t, mustLoad(t, []string{"--store", "memory"}, nil))["store"]; got != "memory" {
 		t.Errorf("listed as %q", got)
 	}
-	_, err := Load([]string{"--store", ""}, nil, "/home/op")
+	_, err := Load(Namesrv, []string{"--store", ""}, nil, "/home/op")
 	wantFaults(t, err, `store "" (flag --store) is empty`)
-	_, err = Load([]string{"--store", "/x", "--kvConfigPath", "/x"}, nil, "/home/op")
+	_, err = Load(Namesrv, []string{"--store", "/x", "--kvConfigPath", "/x"}, nil, "/home/op")
 	wantFaults(t, err, `store "/x" (flag --store) is the file of kvConfigPath`)
 }
 
@@ -317,7 +321,7 @@ func TestProductAddresses(t *testing.T) {
 		mustLoad(t, []string{"--productAddressServer", good}, nil)
 	}
 	for _, bad := range []string{"http://ns.example.com", "ns.example.com/rocketmq", "a b", "user@host"} {
-		_, err := Load([]string{"--productAddressServer", bad}, nil, "/home/op")
+		_, err := Load(Namesrv, []string{"--productAddressServer", bad}, nil, "/home/op")
 		wantFaults(t, err, "productAddressServer")
 	}
 	wantNotices(t, mustLoad(t, []string{"--clusterTest"}, nil), "clusterTest is true, but")
@@ -353,7 +357,7 @@ func TestEmptyNumbersAndWordsOfFilesAreTheDefault(t *testing.T) {
 	if c.Listen.Port != 9876 || c.TLS.ClientAuth != ClientAuthNone || len(c.Settings()) > 0 {
 		t.Errorf("%+v", c.Settings())
 	}
-	_, err := Load([]string{"--listenPort=", "--logLevel="}, nil, "/home/op")
+	_, err := Load(Namesrv, []string{"--listenPort=", "--logLevel="}, nil, "/home/op")
 	wantFaults(t, err, `listenPort ""`, `logLevel ""`)
 }
 
@@ -370,7 +374,7 @@ func TestStores(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"dynamodb:", "dynamodb:ab", "dynamodb:a/b/c", "dynamodb:" + strings.Repeat("t", 256)} {
-		_, err := Load([]string{"--store", text}, nil, "/home/op")
+		_, err := Load(Namesrv, []string{"--store", text}, nil, "/home/op")
 		wantFaults(t, err, `store "`+text+`" (flag --store) names no DynamoDB table`)
 	}
 }

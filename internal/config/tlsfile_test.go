@@ -51,18 +51,18 @@ func TestTLSFileStandsBetweenFileAndEnvironment(t *testing.T) {
 func TestTLSFileIsReadOnlyWhenThereIsTLS(t *testing.T) {
 	broken := file(t, "tls.test.mode.enable=maybe\n")
 	mustLoad(t, []string{"--tls.config.file", broken, "--tls.server.mode", "disabled"}, nil)
-	_, err := Load([]string{"--tls.config.file", broken}, nil, "/home/op")
+	_, err := Load(Namesrv, []string{"--tls.config.file", broken}, nil, "/home/op")
 	wantFaults(t, err, `tls.test.mode.enable "maybe" (file `+broken+`)`)
 
 	missing := filepath.Join(t.TempDir(), "tls.properties")
-	_, err = Load([]string{"--tls.config.file", missing}, nil, "/home/op")
+	_, err = Load(Namesrv, []string{"--tls.config.file", missing}, nil, "/home/op")
 	wantFaults(t, err, `tls.config.file "`+missing+`" (flag --tls.config.file) cannot be read`)
 	mustLoad(t, []string{"--tls.config.file", missing, "--tls.server.mode", "disabled"}, nil)
 }
 
 // A fault in the keys that decide over the TLS file is told once.
 func TestFaultsOfTLSKeysAreToldOnce(t *testing.T) {
-	_, err := Load([]string{"--tls.server.mode", "on", "--tls.server.need.client.auth", "yes"}, nil, "/home/op")
+	_, err := Load(Namesrv, []string{"--tls.server.mode", "on", "--tls.server.need.client.auth", "yes"}, nil, "/home/op")
 	wantFaults(t, err, `tls.server.mode "on"`, `tls.server.need.client.auth "yes"`)
 }
 
@@ -117,6 +117,6 @@ func TestSecretsAreNotShown(t *testing.T) {
 		}
 	}
 
-	_, err = Load([]string{"--tls.server.keyPassword", "hunter2\x00"}, nil, "/home/op")
+	_, err = Load(Namesrv, []string{"--tls.server.keyPassword", "hunter2\x00"}, nil, "/home/op")
 	wantFaults(t, err, `tls.server.keyPassword "******" (flag --tls.server.keyPassword) contains a zero byte`)
 }

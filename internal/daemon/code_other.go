@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package daemon
 
 // forgetCode is for Linux, which counts such pages as the process's own.
 func forgetCode() error { return nil }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"strconv"
@@ -31,7 +31,7 @@ func (l *latency) observe(n int, took time.Duration) {
 }
 
 // requests collects the histograms of all codes and results.
-type requests struct{ m *metrics }
+type requests struct{ m *Metrics }
 
 var requestsDesc = prometheus.NewDesc("signpost_request_seconds",
 	"Requests by code and result, from the frame's arrival to its answer.", []string{"code", "result"}, nil)

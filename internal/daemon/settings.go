@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"errors"
@@ -10,7 +10,8 @@ import (
 	"signpost/internal/tlsport"
 )
 
-func rules(cfg *config.Config) core.Rules {
+// Rules are the rules of the route model that are configured.
+func Rules(cfg *config.Config) core.Rules {
 	return core.Rules{
 		OrderMessages:              cfg.Rules.OrderMessageEnable,
 		ActingMaster:               cfg.Rules.SupportActingMaster,
@@ -24,7 +25,7 @@ func limits(cfg *config.Config) nameserver.Limits {
 		Frame: l.FrameBytes, Registration: l.RegistrationBytes, Inflated: l.InflatedBytes, Topics: l.TopicsPerRegistration,
 		Connections: l.Connections, InFlight: l.InFlight,
 		Idle: cfg.Listen.IdleTimeout, Read: l.ReadTimeout, Write: l.WriteTimeout,
-		Handler: handlerTime, NotifyTimeout: notifyTime, BrokerTimeout: cfg.Rules.BrokerTimeout,
+		Handler: HandlerTime, NotifyTimeout: notifyTime, BrokerTimeout: cfg.Rules.BrokerTimeout,
 	}
 }
 
@@ -39,43 +40,46 @@ func tlsOptions(cfg *config.Config) tlsport.Options {
 	}
 }
 
-// switches are read for each request, from the configuration as it stands.
-func (a *app) switches() nameserver.Switches {
-	cfg := a.live.Current()
+// Switches are the operator's choices as they stand.
+func (d *Daemon) Switches() nameserver.Switches {
+	cfg := d.Live.Current()
 	r := &cfg.Rules
 	s := nameserver.Switches{
 		TopicList: r.EnableTopicList, AllTopicList: r.EnableAllTopicList, OrderToBroker: r.ReturnOrderTopicConfigToBroker,
 		NotifyMinBroker: r.NotifyMinBrokerIDChanged, GoAway: cfg.Shutdown.Graceful,
 	}
 	if r.NeedWaitForService {
-		s.ServiceFrom = a.started.Add(r.WaitForService)
+		s.ServiceFrom = d.Started.Add(r.WaitForService)
 	}
 	return s
 }
 
 // liveConfig serves request codes 318 and 319.
-type liveConfig struct{ a *app }
+type liveConfig struct{ d *Daemon }
 
-func (l liveConfig) List() string { return l.a.live.Current().List() }
+func (l liveConfig) List() string { return l.d.Live.Current().List() }
 
 func (l liveConfig) Update(body []byte) error {
-	change, err := l.a.live.Update(body)
+	change, err := l.d.Live.Update(body)
 	if errors.Is(err, config.ErrForbidden) {
 		return notPermitted{err}
 	}
 	if err != nil {
 		return err
 	}
+	log := l.d.Log
 	for _, c := range change.Changed {
-		l.a.log.Info("configured", "key", c.Key, "value", c.New, "before", c.Old, "now", c.Live)
+		log.Info("configured", "key", c.Key, "value", c.New, "before", c.Old, "now", c.Live)
 	}
 	if len(change.Ignored) > 0 {
-		l.a.log.Warn("values ignored", "error", change.Ignored)
+		log.Warn("values ignored", "error", change.Ignored)
 	}
 	if len(change.Unknown) > 0 {
-		l.a.log.Warn("unknown keys ignored", "keys", fmt.Sprint(change.Unknown))
+		log.Warn("unknown keys ignored", "keys", fmt.Sprint(change.Unknown))
 	}
-	l.a.registry.SetRules(rules(l.a.live.Current()))
+	if l.d.backend.Configured != nil {
+		l.d.backend.Configured(l.d.Live.Current())
+	}
 	return nil
 }
 
