@@ -126,7 +126,7 @@ func TestAuthorize(t *testing.T) {
 			continue
 		}
 		var r *Refusal
-		if !errors.As(err, &r) || r.Error() != c.text || r.Code() != remoting.NoPermission || r.Reason() != c.reason {
+		if !errors.As(err, &r) || r.Error() != c.text || r.Code() != remoting.NoPermission || r.reason != c.reason {
 			t.Errorf("%s: %v, want %q", name, err, c.text)
 		}
 		if g.refused[c.reason] != before+1 {

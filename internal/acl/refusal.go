@@ -14,7 +14,7 @@ import (
 // Refusal is why a request is refused, in the words of a broker with ACL
 // (5.3.3: DefaultAuthenticationHandler, AclAuthorizationHandler).
 type Refusal struct {
-	reason string // a few words, of a few kinds: a label to count by
+	reason string // one of five: a label to count by
 	text   string
 }
 
@@ -23,9 +23,6 @@ func (r *Refusal) Error() string { return r.text }
 
 // Code is what such brokers answer with.
 func (r *Refusal) Code() remoting.Code { return remoting.NoPermission }
-
-// Reason names the kind of refusal; there are five.
-func (r *Refusal) Reason() string { return r.reason }
 
 var (
 	errUnsigned  = &Refusal{reason: "acl: no account", text: "username cannot be null."}
