@@ -2,6 +2,8 @@
 //
 //	compare [flags] HOST:PORT HOST:PORT
 //
+// with tls:// before HOST:PORT where TLS is needed.
+//
 // It ends with 0 if they say the same, with 1 if they differ, and with 2 if
 // that could not be found out.
 package main
@@ -12,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -42,7 +43,7 @@ func main() {
 
 // settings are what the command line says.
 type settings struct {
-	a, b     string
+	a, b     compare.Server
 	json     bool
 	wait     time.Duration
 	deadline time.Duration
@@ -76,15 +77,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func parse(args []string, stderr io.Writer) (*settings, error) {
 	s := &settings{}
 	var ignored []string
+	var trust, account string
+	var insecure bool
 	f := pflag.NewFlagSet("compare", pflag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.SortFlags = false
 	f.Usage = func() {
-		fmt.Fprintf(stderr, "compare [flags] HOST:PORT HOST:PORT\n\n%s\nIt ends with 0 if the two NameServers say the same, 1 if they differ, 2 if that could not be found out.\n", f.FlagUsages())
+		fmt.Fprintf(stderr, "compare [flags] HOST:PORT HOST:PORT   (tls://HOST:PORT with TLS)\n\n%s\nIt ends with 0 if the two NameServers say the same, 1 if they differ, 2 if that could not be found out.\n", f.FlagUsages())
 	}
 	f.BoolVar(&s.json, "json", false, "write the result as JSON")
 	f.DurationVar(&s.wait, "wait", 0, "compare again until they say the same, for `so long` at most")
 	f.StringArrayVar(&ignored, "ignore", nil, "a `pattern` of differences that do not count, such as 'topic/%RETRY%*', 'broker/a/zone' or 'list/*'; may be given again")
+	f.StringVar(&trust, "trust", "", "PEM `file` of the certificates that are trusted (default: those of the system)")
+	f.BoolVar(&insecure, "insecure", false, "take any certificate, also one that a NameServer made up")
+	f.StringVar(&account, "account", "", "YAML `file` with accessKey and secretKey, such as RocketMQ's conf/tools.yml, to sign requests with")
 	f.IntVar(&s.options.Connections, "connections", 8, "to each of the two")
 	f.DurationVar(&s.options.Timeout, "timeout", 5*time.Second, "for one answer")
 	f.DurationVar(&s.deadline, "deadline", 10*time.Minute, "for one comparison")
@@ -94,16 +100,23 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	if f.NArg() != 2 {
 		return nil, errors.New("want two NameServers, HOST:PORT each; -h tells more")
 	}
-	for _, addr := range f.Args() {
-		if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
-			return nil, fmt.Errorf("%s is not HOST:PORT", addr)
-		}
-	}
 	if s.options.Connections < 1 || s.options.Timeout <= 0 || s.deadline <= 0 || s.wait < 0 {
 		return nil, errors.New("connections, timeout, deadline and wait must be positive")
 	}
-	s.a, s.b = f.Arg(0), f.Arg(1)
 	s.options.Ignored = compare.Ignoring(ignored)
+	secure, err := tlsConfig(trust, insecure)
+	if err != nil {
+		return nil, err
+	}
+	if s.options.Account, err = readAccount(account); err != nil {
+		return nil, err
+	}
+	if s.a, err = parseServer(f.Arg(0), secure); err != nil {
+		return nil, err
+	}
+	if s.b, err = parseServer(f.Arg(1), secure); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

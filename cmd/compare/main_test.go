@@ -2,8 +2,13 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
 	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +39,11 @@ func start(t *testing.T, topics ...string) *fake {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startOn(t, l, topics...)
+}
+
+func startOn(t *testing.T, l net.Listener, topics ...string) *fake {
+	t.Helper()
 	f := &fake{addr: l.Addr().String()}
 	f.set(topics...)
 	var serving sync.WaitGroup
@@ -96,6 +106,10 @@ func TestExitCodes(t *testing.T) {
 		{"-h", same, "", "--wait"},
 		{"", trouble, "", "want two NameServers"},
 		{a.addr, trouble, "", "want two NameServers"},
+		{"--account absent.yml " + a.addr + " " + b.addr, trouble, "", "account: open absent.yml"},
+		{"--account main.go " + a.addr + " " + b.addr, trouble, "", "account: main.go is not YAML with accessKey and secretKey"},
+		{"--trust absent.pem " + a.addr + " " + b.addr, trouble, "", "trust: open absent.pem"},
+		{"--trust main.go " + a.addr + " " + b.addr, trouble, "", "trust: main.go has no certificate"},
 		{a.addr + " b", trouble, "", "b is not HOST:PORT"},
 		{a.addr + " b:", trouble, "", "b: is not HOST:PORT"},
 		{"--nope", trouble, "", "unknown flag"},
@@ -134,5 +148,32 @@ func TestWaitingUntilTheyAreEqual(t *testing.T) {
 	b.set("t")
 	if code := <-done; code != same || strings.Count(stdout.String(), "\n") != 1 {
 		t.Errorf("code %d\n%s%s", code, &stdout, &stderr)
+	}
+}
+
+func TestWithTLSOrWithout(t *testing.T) {
+	web := httptest.NewTLSServer(nil)
+	web.Close() // only its certificate is needed
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure := startOn(t, tls.NewListener(l, &tls.Config{Certificates: web.TLS.Certificates}), "t")
+	plain := start(t, "t")
+	trusted := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw})
+	if err := os.WriteFile(trusted, certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		args []string
+		code int
+	}{
+		{[]string{"--trust", trusted}, same}, {[]string{"--insecure"}, same}, {nil, trouble},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), append(x.args, plain.addr, "tls://"+secure.addr), &stdout, &stderr); code != x.code {
+			t.Errorf("%v: %d\n%s%s", x.args, code, &stdout, &stderr)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -14,16 +15,17 @@ import (
 // client asks a NameServer, over a few connections that carry a request at a
 // time each.
 type client struct {
-	addr    string
+	server  Server
 	most    int // requests at a time
 	timeout time.Duration
+	account *Account
 
 	mu   sync.Mutex
 	idle []*conn
 }
 
-func newClient(addr string, most int, timeout time.Duration) *client {
-	return &client{addr: addr, most: most, timeout: timeout}
+func newClient(s Server, o Options) *client {
+	return &client{server: s, most: max(1, o.Connections), timeout: o.Timeout, account: o.Account}
 }
 
 // conn is a connection.
@@ -42,7 +44,7 @@ func (c *client) ask(ctx context.Context, code remoting.Code, fields remoting.Fi
 		return remoting.Command{}, inTime(ctx, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cn.SetDeadline(time.Unix(1, 0)) })
-	answer, err := cn.exchange(code, fields)
+	answer, err := cn.exchange(code, c.account.sign(fields))
 	if !stop() || err != nil {
 		cn.Close()
 		return remoting.Command{}, inTime(ctx, err)
@@ -71,12 +73,18 @@ func (c *client) take(ctx context.Context) (*conn, error) {
 		return cn, nil
 	}
 	c.mu.Unlock()
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "tcp", c.addr)
+	nc, err := c.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &conn{Conn: nc, reader: remoting.NewReader(nc, func(remoting.Code) int { return remoting.MaxFrame })}, nil
+}
+
+func (c *client) dial(ctx context.Context) (net.Conn, error) {
+	if c.server.TLS == nil {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", c.server.Addr)
+	}
+	return (&tls.Dialer{Config: c.server.TLS}).DialContext(ctx, "tcp", c.server.Addr)
 }
 
 func (c *client) close() {

@@ -6,6 +6,7 @@ package compare
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,10 +20,19 @@ import (
 	"signpost/internal/remoting"
 )
 
-// Options bound a comparison.
+// Server is a NameServer to compare.
+type Server struct {
+	Addr string      // host:port
+	TLS  *tls.Config // nil is without TLS
+}
+
+// Options say how two NameServers are asked, and what counts.
 type Options struct {
 	Connections int           // to each NameServer at a time, at least 1
 	Timeout     time.Duration // for one answer, connecting included
+	// Account, if set, signs the requests, to both: who does not ask for it does
+	// not look at it.
+	Account *Account
 	// Ignored, if set, says of a difference that it does not count.
 	Ignored func(Difference) bool
 }
@@ -42,7 +52,7 @@ type Result struct {
 
 // Run compares two NameServers. The error is why one of them could not be
 // asked.
-func Run(ctx context.Context, a, b string, o Options) (*Result, error) {
+func Run(ctx context.Context, a, b Server, o Options) (*Result, error) {
 	both := [2]*observer{newObserver(a, o), newObserver(b, o)}
 	defer both[0].close()
 	defer both[1].close()
@@ -58,7 +68,7 @@ func Run(ctx context.Context, a, b string, o Options) (*Result, error) {
 	if err := each(ctx, both, func(v *observer, ctx context.Context) error { return v.routes(ctx, topics) }); err != nil {
 		return nil, err
 	}
-	r := &Result{A: a, B: b, Topics: len(topics), Differences: []Difference{}, NotCompared: []string{}}
+	r := &Result{A: a.Addr, B: b.Addr, Topics: len(topics), Differences: []Difference{}, NotCompared: []string{}}
 	r.Brokers = len(union(both[0].brokers, both[1].brokers))
 	for _, what := range union(both[0].refused, both[1].refused) {
 		r.NotCompared = append(r.NotCompared, what)
@@ -82,7 +92,7 @@ func each(ctx context.Context, both [2]*observer, f func(*observer, context.Cont
 	for _, v := range both {
 		g.Go(func() error {
 			if err := f(v, ctx); err != nil {
-				return fmt.Errorf("%s: %w", v.client.addr, err)
+				return fmt.Errorf("%s: %w", v.client.server.Addr, err)
 			}
 			return nil
 		})
@@ -107,9 +117,9 @@ type observer struct {
 	refused map[string]struct{} // lists that it does not answer
 }
 
-func newObserver(addr string, o Options) *observer {
+func newObserver(s Server, o Options) *observer {
 	return &observer{
-		client: newClient(addr, max(1, o.Connections), o.Timeout), facts: facts{},
+		client: newClient(s, o), facts: facts{},
 		topics: map[string]struct{}{}, brokers: map[string]struct{}{}, refused: map[string]struct{}{},
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -17,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"signpost/core"
+	"signpost/internal/acl"
 	"signpost/internal/compare"
 	"signpost/internal/memory"
 	"signpost/internal/nameserver"
@@ -51,6 +55,11 @@ func (f *fixture) ConnectionOpened() {
 
 func start(t *testing.T) *fixture {
 	t.Helper()
+	return startWith(t, nil)
+}
+
+func startWith(t *testing.T, authorize func(*remoting.Command, netip.Addr) error) *fixture {
+	t.Helper()
 	f := &fixture{t: t}
 	f.switches.Store(&nameserver.Switches{TopicList: true, AllTopicList: true})
 	var ids atomic.Int64
@@ -60,8 +69,9 @@ func start(t *testing.T) *fixture {
 	})
 	server := nameserver.New(nameserver.Options{
 		Registry: f.registry, Observer: f, Local: true, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		Switches: func() nameserver.Switches { return *f.switches.Load() },
-		Secure:   func(c net.Conn) (net.Conn, error) { return c, nil },
+		Switches:  func() nameserver.Switches { return *f.switches.Load() },
+		Secure:    func(c net.Conn) (net.Conn, error) { return c, nil },
+		Authorize: authorize,
 		Limits: nameserver.Limits{Frame: 1 << 20, Registration: 1 << 20, Inflated: 1 << 20, Topics: 1000, Connections: 100, InFlight: 8,
 			Idle: patience, Read: patience, Write: patience, Handler: patience, BrokerTimeout: core.DefaultTimeout},
 	})
@@ -111,7 +121,7 @@ func run(t *testing.T, a, b string, o compare.Options) *compare.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	r, err := compare.Run(ctx, a, b, o)
+	r, err := compare.Run(ctx, compare.Server{Addr: a}, compare.Server{Addr: b}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +246,7 @@ func TestListsThatOneDoesNotAnswerAreNotCompared(t *testing.T) {
 		t.Errorf("routes are compared without it too: %+v", r)
 	}
 	a.switches.Store(&nameserver.Switches{})
-	if _, err := compare.Run(t.Context(), a.addr, b.addr, options); err == nil || !strings.Contains(err.Error(), "enableAllTopicList") {
+	if _, err := compare.Run(t.Context(), compare.Server{Addr: a.addr}, compare.Server{Addr: b.addr}, options); err == nil || !strings.Contains(err.Error(), "enableAllTopicList") {
 		t.Errorf("nothing can be compared: %v", err)
 	}
 }
@@ -245,19 +255,19 @@ func TestWhatCannotBeAskedIsAnError(t *testing.T) {
 	a, b := start(t), start(t)
 	a.register("b1", "10.0.0.1:10911", 0, 4, "t", "u")
 	b.switches.Store(&nameserver.Switches{AllTopicList: true, ServiceFrom: time.Now().Add(time.Hour)})
-	if _, err := compare.Run(t.Context(), a.addr, b.addr, options); err == nil ||
+	if _, err := compare.Run(t.Context(), compare.Server{Addr: a.addr}, compare.Server{Addr: b.addr}, options); err == nil ||
 		!strings.HasPrefix(err.Error(), b.addr+": route of ") || !strings.Contains(err.Error(), "name server not ready") {
 		t.Errorf("routes are not answered: %v", err)
 	}
 	l := silent(t)
 	o := options
 	o.Timeout = 50 * time.Millisecond
-	if _, err := compare.Run(t.Context(), a.addr, l, o); err == nil || err.Error() != l+": clusters: no answer within 50ms" {
+	if _, err := compare.Run(t.Context(), compare.Server{Addr: a.addr}, compare.Server{Addr: l}, o); err == nil || err.Error() != l+": clusters: no answer within 50ms" {
 		t.Errorf("nothing is answered: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := compare.Run(ctx, a.addr, b.addr, options); err == nil {
+	if _, err := compare.Run(ctx, compare.Server{Addr: a.addr}, compare.Server{Addr: b.addr}, options); err == nil {
 		t.Error("the end of the context is no error")
 	}
 }
@@ -321,11 +331,39 @@ func TestAnswersThatAreNone(t *testing.T) {
 			}
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		if r, err := compare.Run(ctx, l.Addr().String(), l.Addr().String(), options); err == nil || ctx.Err() != nil {
+		if r, err := compare.Run(ctx, compare.Server{Addr: l.Addr().String()}, compare.Server{Addr: l.Addr().String()}, options); err == nil || ctx.Err() != nil {
 			t.Errorf("an answer %s: %+v, %v; %v", name, r, err, ctx.Err())
 		}
 		cancel()
 		l.Close()
 		serving.Wait()
+	}
+}
+
+func TestAsAnAccount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "accounts.yml")
+	if err := os.WriteFile(path, []byte("accounts:\n  - {accessKey: reader, secretKey: the-secret, permissions: [read]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	guard, err := acl.Open(acl.Options{Path: path, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := start(t), startWith(t, guard.Authorize)
+	for _, f := range []*fixture{a, b} {
+		f.register("b1", "10.0.0.1:10911", 0, 4, "t", "u")
+		f.putOrder("t", "b1:4")
+	}
+	o := options
+	o.Account = &compare.Account{AccessKey: "reader", SecretKey: "the-secret"}
+	if r := run(t, a.addr, b.addr, o); !r.Equal || r.Topics != 2 || len(r.NotCompared) != 0 {
+		t.Errorf("%+v", r)
+	}
+	o.Account = &compare.Account{AccessKey: "reader", SecretKey: "another-secret"}
+	for _, o := range []compare.Options{o, options} {
+		if _, err := compare.Run(t.Context(), compare.Server{Addr: a.addr}, compare.Server{Addr: b.addr}, o); err == nil ||
+			!strings.Contains(err.Error(), "NO_PERMISSION") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v", err)
+		}
 	}
 }
