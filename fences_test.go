@@ -66,6 +66,7 @@ var mayImport = map[string][]string{
 
 	"internal/upstream/api":    {"core", "internal/wire"},
 	"internal/upstream/follow": {"core", "internal/wire", "internal/upstream/api"},
+	"internal/upstream/held":   {"core", "internal/upstream/api"},
 }
 
 // coreNever is what the route model must not know.

@@ -1,0 +1,195 @@
+package held
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"signpost/core"
+	"signpost/internal/upstream/api"
+)
+
+// tell takes in the cloud's word on a group. The caller holds mu.
+func (b *Brokers) tell(g *group, said api.Group) {
+	if said.Name != "" {
+		g.told, g.until = said.Group, b.o.Now().Add(said.ValidFor)
+	}
+}
+
+// adds says whether the broker is to be seen here as it said, though the cloud
+// has not accepted that yet: it was there before, or was told that it is, or the
+// cloud cannot be asked.
+func (b *Brokers) adds(r *replica) bool {
+	return r.held && !r.gone && (r.shown || b.trouble.down) && (r.unsaid() != nil || !r.leasedUnder(b.session))
+}
+
+// drops says whether the broker is not to be seen here, though the cloud was not
+// told that it left. That its connection closed is for the cloud to judge, which
+// knows who else holds it; while it cannot be asked, its last word counts.
+func (b *Brokers) drops(g *group, r *replica) bool {
+	if r.held || r.drop == nil {
+		return false
+	}
+	if !r.drop.all.IsZero() {
+		return true
+	}
+	return b.trouble.down && !slices.ContainsFunc(g.told.Replicas, func(x core.Replica) bool {
+		return x.Addr == r.reg.Addr && slices.ContainsFunc(x.Leases, func(l core.Lease) bool {
+			return !slices.ContainsFunc(r.leases, func(own lease) bool { return own.session == l.Session })
+		})
+	})
+}
+
+// refresh works out how the group looks from here, and tells its brokers if the
+// lowest id is another one. The caller holds mu.
+func (b *Brokers) refresh(g *group) {
+	before, had := g.merged, g.some
+	var visible bool
+	g.merged, visible = b.merge(g, g.told)
+	if visible != g.visible {
+		g.visible = visible
+		b.visible.Add(map[bool]int64{true: 1, false: -1}[visible])
+	}
+	if visible {
+		b.overlays.clear()
+	}
+	// What it was before anything was known of it is not to be compared with.
+	g.some = !g.until.IsZero() || visible
+	if had && g.some {
+		b.notify(g, before)
+	}
+}
+
+func (b *Brokers) refreshAll() {
+	for _, g := range b.groups {
+		b.refresh(g)
+	}
+}
+
+// merge applies to what the cloud says of a group what is pending here, and says
+// whether anything is.
+func (b *Brokers) merge(g *group, m core.Group) (_ core.Group, pending bool) {
+	m.Name = g.name
+	for _, r := range g.replicas {
+		add := b.adds(r)
+		if !add && !b.drops(g, r) {
+			continue
+		}
+		if !pending {
+			m, pending = m.Clone(), true
+		}
+		m.Replicas = slices.DeleteFunc(m.Replicas, func(x core.Replica) bool {
+			return x.Addr == r.reg.Addr || add && x.ID == r.reg.ID
+		})
+		if add {
+			m.Cluster = r.reg.Cluster
+			m.Replicas = append(m.Replicas, r.replica())
+		}
+	}
+	if pending {
+		slices.SortFunc(m.Replicas, func(x, y core.Replica) int { return cmp.Compare(x.ID, y.ID) })
+	}
+	return m, pending
+}
+
+// replica is the broker as it described itself.
+func (r *replica) replica() core.Replica {
+	return core.Replica{
+		ID: r.reg.ID, Addr: r.reg.Addr, HAAddr: r.reg.HAAddr, Zone: r.reg.Zone, Timeout: r.timeout(),
+		ActingMaster: r.reg.ActingMaster, DataVersion: r.version, FilterServers: r.filters,
+		Registered: r.said, Said: r.heard,
+	}
+}
+
+// notify tells the brokers of the group that are connected here of its new
+// lowest id: of who came with a lower one, all but him; of who went, all, if
+// slaves act as master (Java: RouteInfoManager.notifyMinBrokerIdChanged).
+func (b *Brokers) notify(g *group, before core.Group) {
+	was, had := before.First()
+	is, has := g.merged.First()
+	if b.o.OnMinBroker == nil || !had || !has || was.ID == is.ID {
+		return
+	}
+	c := core.MinBrokerChange{Broker: g.name, MinID: is.ID, MinAddr: is.Addr}
+	switch {
+	case is.ID < was.ID:
+		c.HAAddr = is.HAAddr
+	case !g.merged.EnableActingMaster() || contains(g.merged, was.Addr): // it has another id now
+		return
+	default:
+		c.OfflineAddr = was.Addr
+	}
+	for _, r := range g.replicas { // sorted
+		if r.held && contains(g.merged, r.reg.Addr) && (c.OfflineAddr != "" || r.reg.Addr != is.Addr) {
+			c.Tell = append(c.Tell, r.reg.Addr)
+		}
+	}
+	if len(c.Tell) > 0 {
+		b.o.OnMinBroker(c)
+	}
+}
+
+// Group returns a group that a broker here belongs to: by the cloud's last word,
+// with what is pending here. False if the cloud has to be asked.
+func (b *Brokers) Group(now time.Time, name string) (core.Group, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g := b.groups[name]
+	if g == nil || !g.some {
+		return core.Group{}, false
+	}
+	if now.After(g.until) && !b.trouble.down && !g.visible {
+		b.check(g)
+		return core.Group{}, false
+	}
+	return g.merged, true
+}
+
+// maxOverlays bounds the routes that are kept as they look from here.
+const maxOverlays = 4096
+
+// overlays keeps routes as they look from here, since their encodings hang on
+// them. It is emptied when anything pending changes.
+type overlays struct {
+	routes map[string]overlaid
+	turn   uint64 // how often it was emptied
+}
+
+type overlaid struct{ cloud, local, seen *core.Route }
+
+func (o *overlays) clear() {
+	o.turn++
+	o.routes = nil
+}
+
+// Overlay returns the cloud's route, nil if it has none, with what is pending
+// here: brokers that the cloud has not accepted yet, and brokers that have left.
+// It is nil if nothing is left of it.
+func (b *Brokers) Overlay(now time.Time, topic string, cloud *core.Route) *core.Route {
+	if b.visible.Load() == 0 {
+		return cloud
+	}
+	local, err := b.o.Local.Route(context.Background(), now, topic) // in memory: it does not wait
+	if err != nil {
+		if !errors.Is(err, core.ErrNoTopic) {
+			b.o.Log.Error("local route", "topic", topic, "error", err)
+		}
+		local = nil
+	}
+	rules := b.o.Local.Rules()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o, ok := b.overlays.routes[topic]; ok && o.cloud == cloud && o.local == local {
+		return o.seen
+	}
+	seen := b.overlay(topic, cloud, local, rules)
+	if seen != cloud {
+		if b.overlays.routes == nil || len(b.overlays.routes) >= maxOverlays {
+			b.overlays.routes = map[string]overlaid{}
+		}
+		b.overlays.routes[topic] = overlaid{cloud, local, seen}
+	}
+	return seen
+}
