@@ -26,7 +26,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"signpost/core"
 )
@@ -128,10 +127,7 @@ func (m *Mapping) Route(r *core.Route) *core.Route {
 		return known.(shown).as
 	}
 	as := m.route(r)
-	if before, ok := m.routes.Swap(r.Topic, shown{r, as}); ok {
-		m.kept.add(-weightOf(before.(shown).as))
-	}
-	m.kept.add(weightOf(as))
+	m.kept.keep(m, shown{r, as})
 	return as
 }
 
@@ -177,16 +173,24 @@ func weightOf(r *core.Route) int64 {
 // weight is what is kept, in bytes. When it is too much everything is
 // forgotten, and made again for those who ask.
 type weight struct {
-	bytes    atomic.Int64
 	mappings []*Mapping
+
+	mu    sync.Mutex // held to keep and forget, not to find
+	bytes int64
 }
 
-func (w *weight) add(bytes int64) {
-	if w.bytes.Add(bytes) <= keptBytes {
+func (w *weight) keep(m *Mapping, s shown) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, ok := m.routes.Swap(s.of.Topic, s)
+	if ok {
+		w.bytes -= weightOf(before.(shown).as)
+	}
+	if w.bytes += weightOf(s.as); w.bytes <= keptBytes {
 		return
 	}
 	for _, m := range w.mappings {
 		m.routes.Clear()
 	}
-	w.bytes.Store(0)
+	w.bytes = 0
 }
