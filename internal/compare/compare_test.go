@@ -189,7 +189,7 @@ func TestDifferencesByBrokerAndTopic(t *testing.T) {
 	}
 	for _, part := range []string{
 		"differ in 2 of 2 brokers and 4 of 4 topics\n", "\ntopic both\n  b1 address of 0  A 10.0.0.1:10911  B 10.0.0.7:10911\n",
-		"  b1 read queues   A 4               B 8\n", "  b2               A there           B -\n", "\ntopic onlyB\n    A -  B there\n",
+		"  b1 read queues   A 4               B 8\n", "  b2               A there           B -\n", "\ntopic more   A there  B -\ntopic onlyA  A there  B -\ntopic onlyB  A -      B there\n",
 	} {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("no %q in\n%s", part, &text)

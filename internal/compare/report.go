@@ -22,19 +22,32 @@ func (r *Result) WriteTo(w io.Writer) (int64, error) {
 	}
 	fmt.Fprintf(c, "A %s and B %s differ in %d of %d brokers and %d of %d topics%s\n", r.A, r.B,
 		r.differing(broker), r.Brokers, r.differing(topicKind), r.Topics, suffix)
-	table := tabwriter.NewWriter(c, 0, 0, 2, ' ', 0)
-	last := subject{}
+	r.writeDifferences(c)
+	return c.n, c.err
+}
+
+// writeDifferences writes a paragraph for each subject, and one for neighbours
+// that differ as a whole, a line each.
+func (r *Result) writeDifferences(w io.Writer) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var last subject // of the paragraph; only a kind where that is of whole ones
 	for _, d := range r.Differences {
-		about := subject{d.Kind, d.Name}
-		if about != last {
-			table.Flush()
-			fmt.Fprintf(c, "\n%s %s\n", d.Kind, d.Name)
+		paragraph, label := subject{d.Kind, d.Name}, "  "+join(d.Broker, d.What)
+		whole := d.Broker == "" && d.What == ""
+		if whole {
+			paragraph, label = subject{kind: d.Kind}, d.Kind+" "+d.Name
 		}
-		last = about
-		fmt.Fprintf(table, "  %s\tA %s\tB %s\n", join(d.Broker, d.What), orNothing(d.A), orNothing(d.B))
+		if paragraph != last {
+			table.Flush()
+			fmt.Fprintln(w)
+			if !whole {
+				fmt.Fprintf(w, "%s %s\n", d.Kind, d.Name)
+			}
+		}
+		last = paragraph
+		fmt.Fprintf(table, "%s\tA %s\tB %s\n", label, orNothing(d.A), orNothing(d.B))
 	}
 	table.Flush()
-	return c.n, c.err
 }
 
 // differing is how many of a kind differ.
