@@ -112,7 +112,7 @@ func (f *Follower) takeIn(answers []answer, batch []*flight, revision core.Revis
 func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time.Time, changed *touched) {
 	f.asker.end(fl, a.route, nil, nil)
 	cur := f.table.find(fl.topic)
-	if fl.era != f.era || cur != nil && cur.revision > revision {
+	if cur.after(fl.era, revision) {
 		return // it is answered to those who wait for it, and to nobody else
 	}
 	until := sent.Sub(f.epoch) + a.validFor
@@ -131,7 +131,7 @@ func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time
 			e.used(f.o.Now().Sub(f.epoch))
 		}
 	}
-	e.revision, e.span, e.silent = revision, a.validFor, a.silent
+	e.revision, e.era, e.span, e.silent = revision, fl.era, a.validFor, a.silent
 	e.consistent = fl.generation != f.generation
 	e.confirmed = sent.Sub(f.epoch)
 	e.until.Store(int64(until))
@@ -151,14 +151,18 @@ func (f *Follower) absent(fl *flight, a *answer, revision core.Revision, sent ti
 	none := &core.NoTopicError{ValidUntil: sent.Add(validFor)}
 	f.asker.end(fl, nil, none, nil)
 	cur := f.table.find(fl.topic)
-	if fl.generation != f.generation || cur != nil && cur.revision > revision || changed.hits(fl.topic, nil, nil, revision) {
+	if cur.after(fl.era, revision) {
 		return
 	}
 	if cur != nil && cur.route != nil {
+		f.table.remove(fl.topic)
 		f.forget([]string{fl.topic})
 	}
+	if fl.generation != f.generation || changed.hits(fl.topic, nil, nil, revision) {
+		return // it may have one again
+	}
 	f.table.shedAbsent(f.o.Now().Sub(f.epoch))
-	e := &entry{topic: fl.topic, absent: none, revision: revision}
+	e := &entry{topic: fl.topic, absent: none, revision: revision, era: fl.era}
 	e.until.Store(int64(sent.Sub(f.epoch) + validFor))
 	f.table.put(e)
 }

@@ -162,7 +162,7 @@ func (f *Follower) beaten(head api.SessionHead, id string, opened bool) {
 	f.mu.Lock()
 	now, sent := f.o.Now(), f.session.began
 	all := opened || f.link.down() || sent.Sub(f.good) > maxGap
-	changes, whole := f.hear(head, now)
+	changes, whole := f.hear(head, opened, now)
 	if f.stopped(head.Sessions) || all {
 		f.doubt(true)
 	}
@@ -199,17 +199,20 @@ func (f *Follower) beaten(head api.SessionHead, id string, opened bool) {
 
 // hear takes in the revision's log, marks what it touches, and returns what is
 // new in it, or that anything may be. The caller holds mu.
-func (f *Follower) hear(head api.SessionHead, now time.Time) (changes []core.Change, all bool) {
+//
+// A session that is over may be one that the table was lost with. So the log is
+// not believed to go on where it was: what it has may be another history, even
+// if its revision is later.
+func (f *Follower) hear(head api.SessionHead, opened bool, now time.Time) (changes []core.Change, all bool) {
 	h := &f.history
 	if head.Revision < h.followed {
 		f.o.Log.Warn("the cloud has another history", "revision", head.Revision, "known", h.followed)
+	}
+	if opened || head.Revision < h.followed {
 		h.restart(head.Revision)
 		f.era++
 		f.newest = newest{head.Revision, now}
 		f.session.wanted, f.session.aimed = 0, 0
-		for e := range f.table.all() {
-			e.revision = 0
-		}
 		f.doubt(true)
 		return nil, true
 	}

@@ -66,6 +66,7 @@ type model struct {
 	given    map[string]time.Time // at which the last answer may have been right
 	last     map[string]string    // the last answer
 	fromHere time.Time            // of the last change
+	lost     time.Time            // when the table was; a revision says nothing before that is known
 	done     []string
 }
 
@@ -234,15 +235,14 @@ func (m *model) register() {
 	}
 }
 
-// seen tells the shim of a change from here; good is whether it has to be seen
-// at once.
+// seen tells the shim of a change from here.
 func (m *model) seen(rev core.Revision) {
 	at := time.Now()
 	m.s.Seen(context.Background(), rev)
 	if took := time.Since(at); took > time.Second {
 		m.fatalf("Seen took %v", took)
 	}
-	if rev > 0 {
+	if rev > 0 && at.Sub(m.lost) > lag {
 		m.fromHere = at
 	}
 	m.look()
@@ -289,6 +289,7 @@ func (m *model) lose() {
 			g.stop()
 		}
 		m.c.empty()
+		m.lost = time.Now()
 		m.open("g1")
 		m.open("g2")
 	})

@@ -42,8 +42,9 @@ type entry struct {
 
 	// These are guarded by Follower.mu.
 	etag       string
-	silent     []string // brokers that have the topic and do not live, sorted
-	revision   core.Revision
+	silent     []string      // brokers that have the topic and do not live, sorted
+	revision   core.Revision // at which it was answered, or before
+	era        uint64        // of that revision
 	span       time.Duration // for which it was good, counted from when it was asked for
 	confirmed  time.Duration // a moment: when it was known to be right; of what is stale
 	consistent bool          // what is asked for next has to be from what is there then
@@ -59,6 +60,11 @@ func (e *entry) used(at time.Duration) {
 }
 
 func (e *entry) inUse(at time.Duration) bool { return tick(at)-e.asked.Load() <= useTicks }
+
+// after says whether it is from after an answer of that revision.
+func (e *entry) after(era uint64, revision core.Revision) bool {
+	return e != nil && (e.era > era || e.era == era && e.revision > revision)
+}
 
 // expire marks the entry stale, which was right at that moment.
 func (e *entry) expire(right time.Duration) {
