@@ -13,12 +13,16 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .PHONY: build
-build: ## build bin/namesrv
+build: ## build bin/namesrv, bin/shim and bin/compare
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
 .PHONY: run
 run: build ## start the NameServer on :9876 (ARGS='-c FILE' and other flags)
 	exec bin/namesrv $(ARGS)
+
+.PHONY: run-shim
+run-shim: build ## start the shim on :9876 (ARGS='--endpoint https://... --region ...' and other flags)
+	exec bin/shim $(ARGS)
 
 .PHONY: test
 test: check unit fuzz e2e ## run every test

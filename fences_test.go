@@ -64,6 +64,7 @@ var mayImport = map[string][]string{
 	"internal/advertise": {"core"},
 	"internal/compare":   {"core", "internal/wire", "internal/remoting"},
 
+	"internal/upstream":        {"core", "internal/remoting", "internal/upstream/api", "internal/upstream/follow", "internal/upstream/held"},
 	"internal/upstream/api":    {"core", "internal/wire"},
 	"internal/upstream/follow": {"core", "internal/wire", "internal/upstream/api"},
 	"internal/upstream/held":   {"core", "internal/upstream/api"},
