@@ -51,6 +51,7 @@ type Process struct {
 	pid     int
 	done    chan struct{} // closed when the process has ended and err is set
 	err     error
+	killed  bool // by Kill, not by itself
 }
 
 // Attach returns a process that somebody else started. It cannot be stopped.
@@ -115,14 +116,25 @@ func (c Command) start(core int, addr netip.AddrPort, dir string) (*Process, err
 	return p, nil
 }
 
-// Restart ends the process with SIGKILL, as a crash would, and starts it again
-// on the same port and with its files as they are.
-func (p *Process) Restart() (*Process, error) {
+// Kill ends the process with SIGKILL, as a crash would.
+func (p *Process) Kill() error {
 	if err := p.Ended(); err != nil {
-		return nil, err
+		return err
 	}
+	p.killed = true
 	_ = syscall.Kill(p.pid, syscall.SIGKILL)
 	<-p.done
+	return nil
+}
+
+// Restart kills the process, if that is not done yet, and starts it again on
+// the same port and with its files as they are.
+func (p *Process) Restart() (*Process, error) {
+	if !p.killed {
+		if err := p.Kill(); err != nil {
+			return nil, err
+		}
+	}
 	again, err := p.command.start(p.core, p.Addr, p.dir)
 	if err != nil {
 		return nil, fmt.Errorf("restart %s: %w", p.command.Name, err)

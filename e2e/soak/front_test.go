@@ -1,0 +1,161 @@
+//go:build e2e
+
+package soak
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"signpost/bench/load"
+	"signpost/bench/process"
+	"signpost/e2e/shim/fleet"
+	"signpost/e2e/shim/link"
+)
+
+// front is a shim, and what clients have seen of it.
+type front struct {
+	index   int
+	name    string
+	addr    netip.AddrPort
+	link    *link.Link
+	process *process.Process
+
+	// faulty is held while something is wrong with the link.
+	faulty sync.Mutex
+
+	mu     sync.Mutex
+	clear  time.Time            // since when nothing is wrong with the link; zero if something is
+	first  map[string]time.Time // when this process first answered a topic's route
+	killed time.Time            // the last time
+	knew   map[string]bool      // what it must have had on disk then
+}
+
+// newFront starts a shim of the cloud, which listens soon.
+func newFront(t *testing.T, c *fleet.Cloud, i int) *front {
+	t.Helper()
+	s, err := c.Shim(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := process.Command{Name: fmt.Sprint("shim-", i), Env: s.Env, Args: func(port int, dir string) []string {
+		return append([]string{s.Program, "--listenPort", strconv.Itoa(port), "--kvConfigPath", filepath.Join(dir, "kvConfig.json")}, s.Args...)
+	}}
+	p, err := command.Start(i % runtime.NumCPU())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{index: i, name: command.Name, addr: p.Addr, link: s.Link, process: p, clear: time.Now(), first: map[string]time.Time{}}
+	t.Cleanup(func() {
+		if err := f.process.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// broken sets what goes wrong with the link; nothing does by link.Pass.
+func (f *front) broken(fault link.Fault) {
+	f.link.Set(link.Always(fault))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clear = time.Time{}
+	if fault == link.Pass {
+		f.clear = time.Now()
+	}
+}
+
+// onDisk is how long a route has to be known for certainty that it is on disk.
+const onDisk = 10 * time.Second
+
+// kill ends the shim as a crash does.
+func (f *front) kill() error {
+	f.mu.Lock()
+	f.killed, f.knew = time.Now(), map[string]bool{}
+	if !f.clear.IsZero() && time.Since(f.clear) > onDisk {
+		for topic, since := range f.first {
+			f.knew[topic] = time.Since(since) > onDisk
+		}
+	}
+	f.mu.Unlock()
+	return f.process.Kill()
+}
+
+// start starts it again.
+func (f *front) start() error {
+	p, err := f.process.Restart()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		f.process, f.first = p, map[string]time.Time{}
+	}
+	return err
+}
+
+// works says whether nothing has been wrong with the link since then.
+func (f *front) works(since time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.clear.IsZero() && f.clear.Before(since)
+}
+
+// saw notes that a route was answered.
+func (f *front) saw(topic string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.first[topic].IsZero() {
+		f.first[topic] = time.Now()
+	}
+}
+
+// remembers says whether the shim, started again, must know the topic from
+// before, and since when.
+func (f *front) remembers(topic string) (killed time.Time, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.killed, f.knew[topic] && time.Since(f.killed) < lease-5*time.Second
+}
+
+// lease is how long what a session holds outlives its last beat.
+const lease = 30 * time.Second
+
+// client asks one shim, again on a new connection if need be.
+type client struct {
+	front *front
+	conn  *load.Client
+}
+
+// ask returns no answer if there is none, as when the shim is down.
+func (c *client) ask(r *load.Request) (load.Answer, bool) {
+	if c.conn == nil {
+		conn, err := load.DialClient(c.front.addr, dialTimeout)
+		if err != nil {
+			time.Sleep(20 * time.Millisecond) // it is being started
+			return load.Answer{}, false
+		}
+		c.conn = conn
+	}
+	a, _, err := c.conn.Do(r, registerTimeout)
+	if err != nil {
+		c.close()
+		return load.Answer{}, false
+	}
+	return a, true
+}
+
+func (c *client) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// faults are what goes wrong with a link.
+var faults = []link.Fault{
+	link.Cut, link.Lost, link.Half, link.Hung, link.Slow(200 * time.Millisecond), link.Slow(5 * time.Second), link.Answer(429), link.Answer(500), link.Answer(503),
+}
