@@ -29,6 +29,9 @@ func TestDiscovery(t *testing.T) {
 	if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "10.0.0.1:9876;10.0.0.2:9876" {
 		t.Errorf("answered %s %q, %v", answer.Status, body, err)
 	}
+	if _, body := p.get("/metrics"); !strings.Contains(body, "signpost_discovery_addresses 2\n") {
+		t.Errorf("/metrics:\n%s", body)
+	}
 	if err := p.stop(); err != nil {
 		t.Error(err)
 	}

@@ -103,12 +103,14 @@ var (
 	accountsDesc = prometheus.NewDesc("signpost_acl_accounts", "Accounts in use; absent if access is not controlled.", nil, nil)
 	aclDesc      = prometheus.NewDesc("signpost_acl_reloads_total", "Changed files of accounts, by result.", []string{"result"}, nil)
 	mapDesc      = prometheus.NewDesc("signpost_address_map_reloads_total", "Changed address maps, by result.", []string{"result"}, nil)
+	listedDesc   = prometheus.NewDesc("signpost_discovery_addresses", "Addresses of NameServers that the address server lists; absent if it is off.", nil, nil)
+	namesDesc    = prometheus.NewDesc("signpost_discovery_unresolved_names", "Names of NameServers that DNS did not resolve the last time.", nil, nil)
 	readyDesc    = prometheus.NewDesc("signpost_ready", "1 if /readyz says so.", nil, nil)
 )
 
 // Describe names all of it.
 func (s state) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{certDesc, reloadsDesc, accountsDesc, aclDesc, mapDesc, readyDesc} {
+	for _, d := range []*prometheus.Desc{certDesc, reloadsDesc, accountsDesc, aclDesc, mapDesc, listedDesc, namesDesc, readyDesc} {
 		ch <- d
 	}
 }
@@ -132,6 +134,11 @@ func (s state) Collect(ch chan<- prometheus.Metric) {
 		shown := s.d.shown.Stats()
 		counter(mapDesc, float64(shown.Reloads), "ok")
 		counter(mapDesc, float64(shown.Failures), "failed")
+	}
+	if s.d.found != nil {
+		found := s.d.found.Stats()
+		gauge(listedDesc, float64(found.Listed))
+		gauge(namesDesc, float64(found.Unresolved))
 	}
 	ready := 0.0
 	if _, err := s.d.isReady(time.Now()); err == nil {

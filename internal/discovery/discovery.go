@@ -90,6 +90,17 @@ func Listen(addr string, o Options) (*Server, error) {
 	return s, nil
 }
 
+// Stats is the present state of a Server.
+type Stats struct {
+	Listed     int // addresses that are answered; 0 is no answer yet
+	Unresolved int // names that could not be resolved the last time
+}
+
+// Stats returns the present state.
+func (s *Server) Stats() Stats {
+	return Stats{Listed: int(s.list.listed.Load()), Unresolved: int(s.list.unresolved.Load())}
+}
+
 // Addr is where the server listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 

@@ -22,7 +22,8 @@ type list struct {
 	resolver Resolver
 	log      *slog.Logger
 
-	text atomic.Pointer[string] // what is answered, nil while that is not known
+	text               atomic.Pointer[string] // what is answered, nil while that is not known
+	listed, unresolved atomic.Int64           // see Stats
 }
 
 // name is a host to be resolved, and what is known of it. One goroutine at a
@@ -104,6 +105,13 @@ func (l *list) resolve(ctx context.Context) {
 		all.Go(func() { l.names[i].resolve(ctx, l.resolver, l.log) })
 	}
 	all.Wait()
+	failing := int64(0)
+	for _, n := range l.names {
+		if n.err != nil {
+			failing++
+		}
+	}
+	l.unresolved.Store(failing)
 }
 
 // resolve looks the name up. What was known before stays if that fails: also if
@@ -173,4 +181,5 @@ func (l *list) publish() {
 	}
 	text := strings.Join(texts, ";")
 	l.text.Store(&text)
+	l.listed.Store(int64(len(all)))
 }

@@ -63,7 +63,7 @@ func (d *dns) fail(err error) {
 
 // run resolves in a bubble, and gives f a way to ask for the list: "" if it is
 // not answered.
-func run(t *testing.T, d *dns, f func(answer func() string, log *bytes.Buffer), servers ...string) {
+func run(t *testing.T, d *dns, f func(_ *list, answer func() string, log *bytes.Buffer), servers ...string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -74,7 +74,7 @@ func run(t *testing.T, d *dns, f func(answer func() string, log *bytes.Buffer), 
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { l.run(ctx) })
-		f(func() string {
+		f(l, func() string {
 			synctest.Wait()
 			w := httptest.NewRecorder()
 			handler(l).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
@@ -100,7 +100,7 @@ func wantList(t *testing.T, got, want, when string) {
 
 func TestANameStandsForAllItsAddresses(t *testing.T) {
 	d := &dns{hosts: map[string][]string{"ns": {"10.0.0.2", "2001:db8::1", "::ffff:10.0.0.1", "10.0.0.2"}}}
-	run(t, d, func(answer func() string, _ *bytes.Buffer) {
+	run(t, d, func(_ *list, answer func() string, _ *bytes.Buffer) {
 		wantList(t, answer(), "10.0.0.1:9876;10.0.0.2:9876;10.0.0.9:1;[2001:db8::1]:9876", "at once")
 
 		d.set("ns", "10.0.0.3")
@@ -112,7 +112,7 @@ func TestANameStandsForAllItsAddresses(t *testing.T) {
 
 func TestOneNameWithTwoPortsIsResolvedOnce(t *testing.T) {
 	d := &dns{hosts: map[string][]string{"ns": {"10.0.0.1"}}}
-	run(t, d, func(answer func() string, _ *bytes.Buffer) {
+	run(t, d, func(_ *list, answer func() string, _ *bytes.Buffer) {
 		wantList(t, answer(), "10.0.0.1:1;10.0.0.1:2", "at once")
 		if d.lookups != 1 {
 			t.Errorf("%d lookups, want 1", d.lookups)
@@ -122,7 +122,7 @@ func TestOneNameWithTwoPortsIsResolvedOnce(t *testing.T) {
 
 func TestWhatWasKnownStaysWhileResolvingFails(t *testing.T) {
 	d := &dns{hosts: map[string][]string{"ns": {"10.0.0.1", "10.0.0.2"}}}
-	run(t, d, func(answer func() string, log *bytes.Buffer) {
+	run(t, d, func(_ *list, answer func() string, log *bytes.Buffer) {
 		const all = "10.0.0.1:9876;10.0.0.2:9876"
 		wantList(t, answer(), all, "at once")
 		d.fail(errors.New("server misbehaving"))
@@ -146,7 +146,7 @@ func TestWhatWasKnownStaysWhileResolvingFails(t *testing.T) {
 
 func TestALookupHasADeadline(t *testing.T) {
 	d := &dns{hosts: map[string][]string{"ns": {"10.0.0.1"}}, takes: time.Hour}
-	run(t, d, func(answer func() string, _ *bytes.Buffer) {
+	run(t, d, func(_ *list, answer func() string, _ *bytes.Buffer) {
 		wantList(t, answer(), "", "while it is looked up")
 		time.Sleep(resolveTime)
 		synctest.Wait()
@@ -160,20 +160,26 @@ func TestALookupHasADeadline(t *testing.T) {
 
 func TestAPartIsNotTakenForTheWhole(t *testing.T) {
 	d := &dns{hosts: map[string][]string{"one": {"10.0.0.1"}}}
-	run(t, d, func(answer func() string, _ *bytes.Buffer) {
+	run(t, d, func(l *list, answer func() string, _ *bytes.Buffer) {
 		time.Sleep(resolveEvery)
 		wantList(t, answer(), "", "while a name was never resolved")
+		if got, want := (&Server{list: l}).Stats(), (Stats{Unresolved: 1}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 		time.Sleep(graceTime - resolveEvery)
 		wantList(t, answer(), "10.0.0.1:9876;10.0.0.9:9876", "after the time of grace")
 		d.set("two", "10.0.0.2")
 		time.Sleep(resolveEvery)
 		wantList(t, answer(), "10.0.0.1:9876;10.0.0.2:9876;10.0.0.9:9876", "when it was resolved")
+		if got, want := (&Server{list: l}).Stats(), (Stats{Listed: 3}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 	}, "one:9876", "two:9876", "10.0.0.9:9876")
 }
 
 func TestNothingKnownIsNoAnswer(t *testing.T) {
 	d := &dns{err: errors.New("no DNS server")}
-	run(t, d, func(answer func() string, _ *bytes.Buffer) {
+	run(t, d, func(_ *list, answer func() string, _ *bytes.Buffer) {
 		wantList(t, answer(), "", "at once")
 		time.Sleep(time.Hour)
 		wantList(t, answer(), "", "after an hour")
@@ -185,7 +191,7 @@ func TestANameStandsForSoManyAddressesAtMost(t *testing.T) {
 	for a := netip.MustParseAddr("10.0.0.1"); len(many) < 2*maxAddresses; a = a.Next() {
 		many = append(many, a.String())
 	}
-	run(t, &dns{hosts: map[string][]string{"ns": many}}, func(answer func() string, _ *bytes.Buffer) {
+	run(t, &dns{hosts: map[string][]string{"ns": many}}, func(_ *list, answer func() string, _ *bytes.Buffer) {
 		if n := strings.Count(answer(), ";") + 1; n != maxAddresses {
 			t.Errorf("%d addresses, want %d", n, maxAddresses)
 		}
