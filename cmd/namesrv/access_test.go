@@ -45,20 +45,20 @@ func TestAccessControl(t *testing.T) {
 		{registration("b1", "10.0.0.1:10911", "t"), remoting.NoPermission},
 		{remoting.Command{Code: remoting.GetNameServerConfig}, remoting.NoPermission},
 	} {
-		if got := p.call(nil, c.cmd); got.Code != c.want {
+		if got := p.Call(nil, c.cmd); got.Code != c.want {
 			t.Errorf("%v of %v is answered %v %q", c.cmd.Code, c.cmd.ExtFields, got.Code, got.Remark)
 		}
 	}
 	write("second")
-	for deadline := time.Now().Add(patience); p.call(nil, signed("second", "the-secret", "t")).Code != remoting.TopicNotExist; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); p.Call(nil, signed("second", "the-secret", "t")).Code != remoting.TopicNotExist; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the changed file is not in use:\n%s", p.stderr.String())
+			t.Fatalf("the changed file is not in use:\n%s", p.Stderr.String())
 		}
 	}
-	if got := p.call(nil, signed("first", "the-secret", "t")); got.Code != remoting.NoPermission {
+	if got := p.Call(nil, signed("first", "the-secret", "t")); got.Code != remoting.NoPermission {
 		t.Errorf("who is not named any more is answered %v", got.Code)
 	}
-	_, body := p.get("/metrics")
+	_, body := p.Get("/metrics")
 	for _, line := range []string{
 		`signpost_refused_total{reason="acl: no account"} 3`, `signpost_refused_total{reason="acl: signature"} 1`,
 		`signpost_request_seconds_count{code="REGISTER_BROKER",result="16"} 1`, `signpost_acl_accounts 1`,
@@ -68,7 +68,7 @@ func TestAccessControl(t *testing.T) {
 			t.Errorf("/metrics has no %s", line)
 		}
 	}
-	if said := p.stderr.String() + p.stdout.String(); strings.Contains(said, "-secret") || strings.Contains(said, "Signature") {
+	if said := p.Stderr.String() + p.Stdout.String(); strings.Contains(said, "-secret") || strings.Contains(said, "Signature") {
 		t.Errorf("a secret is in what it says:\n%s", said)
 	}
 }

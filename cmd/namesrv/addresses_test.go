@@ -17,9 +17,9 @@ var discoveryLine = regexp.MustCompile(`discoveryAddr=(\S+:[1-9]\d*)`)
 
 func TestDiscovery(t *testing.T) {
 	p := launch(t, t.TempDir(), "--discoveryAddr", "127.0.0.1:0", "--discoveryServers", "10.0.0.2:9876;10.0.0.1:9876")
-	at := discoveryLine.FindStringSubmatch(p.stderr.String())
+	at := discoveryLine.FindStringSubmatch(p.Stderr.String())
 	if at == nil {
-		t.Fatalf("it does not say where:\n%s", p.stderr.String())
+		t.Fatalf("it does not say where:\n%s", p.Stderr.String())
 	}
 	answer, err := http.Get("http://" + at[1] + "/rocketmq/nsaddr-unit1?nofix=1")
 	if err != nil {
@@ -29,10 +29,10 @@ func TestDiscovery(t *testing.T) {
 	if body, err := io.ReadAll(answer.Body); err != nil || string(body) != "10.0.0.1:9876;10.0.0.2:9876" {
 		t.Errorf("answered %s %q, %v", answer.Status, body, err)
 	}
-	if _, body := p.get("/metrics"); !strings.Contains(body, "signpost_discovery_addresses 2\n") {
+	if _, body := p.Get("/metrics"); !strings.Contains(body, "signpost_discovery_addresses 2\n") {
 		t.Errorf("/metrics:\n%s", body)
 	}
-	if err := p.stop(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
 	if _, err := http.Get("http://" + at[1] + "/rocketmq/nsaddr"); err == nil {
@@ -51,26 +51,26 @@ func TestAddressMap(t *testing.T) {
 	}
 	write("first")
 	p := launch(t, dir, "--addressMapFile", file)
-	broker := p.dial()
+	broker := p.Dial()
 	defer broker.Close()
-	if got := p.call(broker, registration("b1", "10.0.0.1:10911", "t", "u")); got.Code != remoting.Success {
+	if got := p.Call(broker, registration("b1", "10.0.0.1:10911", "t", "u")); got.Code != remoting.Success {
 		t.Fatalf("registration: %v %q", got.Code, got.Remark)
 	}
-	route := func() string { return string(p.call(nil, routeOf("t")).Body) }
+	route := func() string { return string(p.Call(nil, routeOf("t")).Body) }
 	if got := route(); !strings.Contains(got, `"first:10911"`) {
 		t.Errorf("shown %s", got)
 	}
 	write("second")
 	for deadline := time.Now().Add(patience); !strings.Contains(route(), `"second:10911"`); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the changed file is not in use:\n%s", p.stderr.String())
+			t.Fatalf("the changed file is not in use:\n%s", p.Stderr.String())
 		}
 	}
-	if _, body := p.get("/metrics"); !strings.Contains(body, `signpost_address_map_reloads_total{result="ok"} 1`) {
+	if _, body := p.Get("/metrics"); !strings.Contains(body, `signpost_address_map_reloads_total{result="ok"} 1`) {
 		t.Errorf("/metrics:\n%s", body)
 	}
 	// What is kept is what the broker said.
-	if _, body := p.get("/v1/read/route?topic=t"); !strings.Contains(body, "10.0.0.1:10911") {
+	if _, body := p.Get("/v1/read/route?topic=t"); !strings.Contains(body, "10.0.0.1:10911") {
 		t.Errorf("the API shows %s", body)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"signpost/e2e/golden"
 	"signpost/e2e/peers"
 	"signpost/internal/dynamo"
 )
@@ -35,13 +36,13 @@ func TestAnswersOverATableAreThoseOfTheRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := dynamodb.NewFromConfig(cfg)
-	j := newJudge()
+	j := golden.NewJudge()
 	for _, d := range replayAll(t, j, 6, func() ([]string, error) {
 		name := "signpost-" + rand.Text()[:10]
 		_, err := client.CreateTable(ctx, dynamo.Definition(name))
 		return []string{"--store", "dynamodb:" + name}, err
 	}) {
-		if !j.accepts(d) {
+		if !j.Accepts(d) {
 			t.Errorf("%s", d)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // do makes one call of the HTTP API.
 func (p *program) do(method, path, body string) (int, http.Header, string) {
 	p.t.Helper()
-	req, err := http.NewRequestWithContext(p.t.Context(), method, p.web+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.Web+path, strings.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func webRegistration(broker, addr, topic string) string {
 // one topic of an unknown broker is refused on TCP.
 func (p *program) register(c net.Conn, broker, addr, topic string) {
 	p.t.Helper()
-	if got := p.call(c, registration(broker, addr, topic, broker+"-own")); got.Code != remoting.Success {
+	if got := p.Call(c, registration(broker, addr, topic, broker+"-own")); got.Code != remoting.Success {
 		p.t.Fatalf("register %s: %d %s", broker, got.Code, got.Remark)
 	}
 }
@@ -66,7 +66,7 @@ func (p *program) register(c net.Conn, broker, addr, topic string) {
 // routes returns the topic's route over TCP and over HTTP.
 func (p *program) routes(topic string) [2]string {
 	p.t.Helper()
-	got := p.call(nil, routeOf(topic))
+	got := p.Call(nil, routeOf(topic))
 	_, _, body := p.do(http.MethodGet, "/v1/read/route?topic="+url.QueryEscape(topic), "")
 	return [2]string{fmt.Sprint(got.Code, " ", string(got.Body)), body}
 }
@@ -89,27 +89,27 @@ func TestBrokersOfBothFrontsStandInOneRoute(t *testing.T) {
 	if got := p.want(200, http.MethodPost, "/v1/register/beats", `{"beats":[{"clusterName":"c","brokerName":"b2","brokerId":0,"brokerAddr":"10.0.0.2:10911"}]}`); got != `{"answers":["ok"]}` {
 		t.Errorf("the beat: %s", got)
 	}
-	c := p.dial()
+	c := p.Dial()
 	defer c.Close()
 	p.register(c, "b1", "10.0.0.1:10911", topic)
 	p.wantRoutes(topic, "b1", "b2")
 
 	p.want(204, http.MethodPost, "/v1/register/unregister", `{"clusterName":"c","brokerName":"b2","brokerId":0,"brokerAddr":"10.0.0.2:10911"}`)
 	p.wantRoutes(topic, "b1")
-	if _, body := p.get("/metrics"); !strings.Contains(body, `signpost_http_requests_total{code="200",method="put"} 1`) {
+	if _, body := p.Get("/metrics"); !strings.Contains(body, `signpost_http_requests_total{code="200",method="put"} 1`) {
 		t.Errorf("/metrics does not count the registration: %s", body)
 	}
 }
 
 func TestOneBrokerOnBothFronts(t *testing.T) {
 	p := launch(t, t.TempDir())
-	c := p.dial()
+	c := p.Dial()
 	defer c.Close()
 	p.register(c, "b1", "10.0.0.1:10911", "t1")
 	p.want(200, http.MethodPut, "/v1/register/broker", webRegistration("b1", "10.0.0.1:10911", "t1"))
 	c.Close()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if _, body := p.get("/metrics"); strings.Contains(body, "signpost_connections 0\n") {
+		if _, body := p.Get("/metrics"); strings.Contains(body, "signpost_connections 0\n") {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -124,7 +124,7 @@ func TestOneBrokerOnBothFronts(t *testing.T) {
 
 func TestCallsInFlightAreAnsweredOnStopping(t *testing.T) {
 	p := launch(t, t.TempDir())
-	c, err := net.Dial("tcp", strings.TrimPrefix(p.web, "http://"))
+	c, err := net.Dial("tcp", strings.TrimPrefix(p.Web, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,8 +139,8 @@ func TestCallsInFlightAreAnsweredOnStopping(t *testing.T) {
 		}
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- p.stop() }()
-	for deadline := time.Now().Add(patience); !strings.Contains(p.stderr.String(), "the NameServer drains"); time.Sleep(time.Millisecond) {
+	go func() { stopped <- p.Stop() }()
+	for deadline := time.Now().Add(patience); !strings.Contains(p.Stderr.String(), "the NameServer drains"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not begin to stop")
 		}
@@ -163,7 +163,7 @@ func TestRoutesOverHTTPWaitForBrokersToo(t *testing.T) {
 	if code != 503 || header.Get("Retry-After") == "" || !strings.Contains(body, "needWaitForService") {
 		t.Errorf("%d %v %s", code, header, body)
 	}
-	if got := p.call(nil, routeOf("t1")); got.Code == remoting.Success {
+	if got := p.Call(nil, routeOf("t1")); got.Code == remoting.Success {
 		t.Errorf("TCP does not wait: %s", got.Body)
 	}
 }

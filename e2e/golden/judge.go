@@ -1,6 +1,9 @@
-package main
+// Package golden replays what the Java NameServers 4.8.0, 4.9.7 and 5.3.3 were
+// asked, and tells which differences from their answers are meant.
+package golden
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,57 +13,76 @@ import (
 	"signpost/e2e/scenario"
 )
 
-// remotelyChanged are the keys that the captures change by request code 318,
+// RemotelyChanged are the keys that the captures change by request code 318,
 // as far as they can be allowed here at all.
-var remotelyChanged = []string{
+var RemotelyChanged = []string{
 	"orderMessageEnable", "clusterTest", "serverChannelMaxIdleTimeSeconds", "serverWorkerThreads", "productEnvName", "needWaitForService",
 }
 
-// rule is a way in which this server answers otherwise on purpose.
-type rule struct {
-	reason string // a sentence of COMPAT.md, or ofTheTest
-	cases  []where
+// Rule is a way in which this server answers otherwise on purpose.
+type Rule struct {
+	Reason string // a sentence of COMPAT.md, or OfTheTest
+	Cases  []Where
 }
 
-// ofTheTest is the reason of what the test's own arrangements make differ.
-const ofTheTest = ""
+// OfTheTest is the reason of what the test's own arrangements make differ.
+const OfTheTest = ""
 
-// where finds the differences that a rule is about.
-type where struct {
-	versions []string                       // of the real server; nil is all
-	keys     string                         // a regular expression for the whole of scenario/step/field
-	when     func(scenario.Difference) bool // what else has to be so; nil is nothing
+// Where finds the differences that a rule is about.
+type Where struct {
+	Versions []string                       // of the real server; nil is all
+	Keys     string                         // a regular expression for the whole of scenario/step/field
+	When     func(scenario.Difference) bool // what else has to be so; nil is nothing
 }
 
 var v480, v4, v497, v533 = []string{"4.8.0"}, []string{"4.8.0", "4.9.7"}, []string{"4.9.7"}, []string{"5.3.3"}
 
-// judge tells which case of accepted covers a difference.
-type judge struct{ cases []judged }
+// Judge tells which case of its rules covers a difference.
+type Judge struct{ cases []judged }
 
 type judged struct {
-	where
+	Where
 	reason  string
 	pattern *regexp.Regexp
 }
 
-func newJudge() *judge {
-	j := &judge{}
-	for _, r := range accepted {
-		for _, w := range r.cases {
-			j.cases = append(j.cases, judged{w, r.reason, regexp.MustCompile(`^(?s:` + w.keys + `)$`)})
+// NewJudge judges by Accepted, and by these.
+func NewJudge(more ...Rule) *Judge {
+	j := &Judge{}
+	for _, r := range slices.Concat(Accepted, more) {
+		for _, w := range r.Cases {
+			j.cases = append(j.cases, judged{w, r.Reason, regexp.MustCompile(`^(?s:` + w.Keys + `)$`)})
 		}
 	}
 	return j
 }
 
 // find returns the index of the case that covers the difference, or -1.
-func (j *judge) find(d scenario.Difference) int {
+func (j *Judge) find(d scenario.Difference) int {
 	return slices.IndexFunc(j.cases, func(c judged) bool {
-		return (c.versions == nil || slices.Contains(c.versions, d.Version)) && c.pattern.MatchString(d.Key()) && (c.when == nil || c.when(d))
+		return (c.Versions == nil || slices.Contains(c.Versions, d.Version)) && c.pattern.MatchString(d.Key()) && (c.When == nil || c.When(d))
 	})
 }
 
-func (j *judge) accepts(d scenario.Difference) bool { return j.find(d) >= 0 }
+// Accepts says whether a rule covers the difference.
+func (j *Judge) Accepts(d scenario.Difference) bool { return j.find(d) >= 0 }
+
+// Needless tells of the cases that cover none of the differences.
+func (j *Judge) Needless(found []scenario.Difference) []string {
+	used := make([]bool, len(j.cases))
+	for _, d := range found {
+		if i := j.find(d); i >= 0 {
+			used[i] = true
+		}
+	}
+	var needless []string
+	for i, ok := range used {
+		if c := j.cases[i]; !ok {
+			needless = append(needless, fmt.Sprintf("nothing differs any more at %q of %v: take it out of %q", c.Keys, c.Versions, c.reason))
+		}
+	}
+	return needless
+}
 
 // wanted, given and both compare the texts of a difference.
 
