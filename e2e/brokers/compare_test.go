@@ -15,8 +15,7 @@ import (
 	"signpost/internal/remoting"
 )
 
-// TestCompareWithJava has a broker register with a Java NameServer and with ours,
-// which then say the same, until one of them loses it.
+// TestCompareWithJava compares Java NameServers of all releases with ours.
 func TestCompareWithJava(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "compare")
@@ -25,7 +24,20 @@ func TestCompareWithJava(t *testing.T) {
 	if _, err := output(ctx, "go", "build", "-o", program, "signpost/cmd/compare"); err != nil {
 		t.Fatal(err)
 	}
-	java, err := peers.StartNameServer(ctx, peers.V533)
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			compareWithJava(t, program, version)
+		})
+	}
+}
+
+// compareWithJava has a broker register with a Java NameServer and with ours,
+// which then say the same, until one of them loses it.
+func compareWithJava(t *testing.T, program, version string) {
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	java, err := peers.StartNameServer(ctx, version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,9 +45,9 @@ func TestCompareWithJava(t *testing.T) {
 	ours := startNameServer(t)
 	here := ours.addrs()[0]
 
-	b := startBroker(t, peers.V533, "compared", java.Addr+";"+ours.addr, "registerNameServerPeriod=10000")
+	b := startBroker(t, version, "compared", java.Addr+";"+ours.addr, "registerNameServerPeriod=10000")
 	ours.awaitRoute(t, brokerTimeout, "TBW102", "compared of DefaultCluster at 0="+b.Addr+": r8 w8 perm 7")
-	admin{version: peers.V533, namesrv: java.Addr + ";" + ours.addr}.expect(t, []string{b.Addr}, "updateTopic", "-b", b.Addr, "-t", "orders", "-o", "true")
+	admin{version: version, namesrv: java.Addr + ";" + ours.addr}.expect(t, []string{b.Addr}, "updateTopic", "-b", b.Addr, "-t", "orders", "-o", "true")
 
 	r, text, code := compareThem(t, program, "--wait", brokerTimeout.String(), java.Addr, here)
 	if code != 0 || !r.Equal || r.Brokers != 1 || r.Topics < 5 {
