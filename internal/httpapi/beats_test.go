@@ -186,3 +186,22 @@ func TestToldGroups(t *testing.T) {
 		t.Errorf("the answers are %v", confirmed.Answers)
 	}
 }
+
+// What a gateway is told comes with the revision as it is then, also what
+// somebody else raised and nobody here has heard of.
+func TestToldGroupsComeWithTheRevision(t *testing.T) {
+	a := newAPI(t)
+	a.do(openS1, nil).is(200)
+	b := broker("b", 0, "orders").but("session", "s1")
+	a.register(b).is(200)
+	other := a.again()
+	raised := other.register(broker("c", 0, "orders")).is(200).revision()
+	if got := a.register(b.but("returnGroup", true)).is(200).revision(); got != raised {
+		t.Errorf("a registration is answered with revision %d, it is %d", got, raised)
+	}
+	raised = other.register(broker("d", 0, "orders")).is(200).revision()
+	said := a.do("POST /v1/register/beats", object{"beats": []object{beatOf(b).but("session", "s1")}, "returnGroups": true}).is(200)
+	if said.revision() != raised {
+		t.Errorf("a confirmation is answered with revision %d, it is %d", said.revision(), raised)
+	}
+}

@@ -72,7 +72,7 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (answer, erro
 			return answer{}, err
 		}
 	}
-	a := answer{revision: s.learn(said.Revision)}
+	s.learn(said.Revision)
 	if r.wantsGroup {
 		groups, err := s.told(ctx, []string{r.Broker})
 		if err != nil {
@@ -80,9 +80,7 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (answer, erro
 		}
 		reply.Group = &groups[0]
 	}
-	b, err := jsonAnswer(reply)
-	a.body = b.body
-	return a, err
+	return jsonAnswer(reply)
 }
 
 // told returns the named groups, in that order, as a gateway is told of them.
