@@ -49,7 +49,11 @@ func Host(t *testing.T) string {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- engine.Wait() }()
-	t.Cleanup(func() { Stop(t, "dockerd", engine.Process, ended) })
+	t.Cleanup(func() {
+		Stop(t, "dockerd", engine.Process, ended)
+		// The engine leaves the host's network mounted, where a container had it.
+		_ = exec.Command("umount", filepath.Join(folder, "exec", "netns", "default")).Run()
+	})
 
 	deadline := time.Now().Add(engineTimeout)
 	for answers(t.Context(), host) != nil {
