@@ -161,7 +161,7 @@ func (f *Follower) absent(fl *flight, a *answer, revision core.Revision, sent ti
 	if fl.generation != f.generation || changed.hits(fl.topic, nil, nil, revision) {
 		return // it may have one again
 	}
-	f.table.shedAbsent(f.o.Now().Sub(f.epoch))
+	f.table.sweepAbsent(f.o.Now().Sub(f.epoch))
 	e := &entry{topic: fl.topic, absent: none, revision: revision, era: fl.era}
 	e.until.Store(int64(sent.Sub(f.epoch) + validFor))
 	f.table.put(e)

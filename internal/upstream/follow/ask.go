@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
-	"unicode/utf8"
 
 	"signpost/core"
 	"signpost/internal/upstream/api"
@@ -22,13 +20,11 @@ const (
 	stalePatience = time.Second
 	// maxCalls is how many calls for routes are under way at the same time.
 	maxCalls = 4
-	// maxQueued bounds the topics that wait for a call.
+	// maxQueued bounds the topics that wait for a call because somebody asks.
 	maxQueued = 20_000
 	// maxNames bounds the names in one call, in bytes as they are sent: the API
 	// takes 1 MiB.
 	maxNames = 768 << 10
-	// maxTopic is the longest name that the API takes, in bytes.
-	maxTopic = 512
 )
 
 // flight is a topic that is asked for. Several lookups may wait for it.
@@ -103,14 +99,14 @@ func (fl *flight) wait(ctx context.Context, known bool) error {
 // askable says whether the API takes a name; it refuses a call with another one
 // in it. No broker has such a topic.
 func askable(topic string) bool {
-	control := func(c byte) bool { return c < ' ' || c == 0x7f }
-	return topic != "" && len(topic) <= maxTopic && utf8.ValidString(topic) && !slices.ContainsFunc([]byte(topic), control)
+	return topic != "" && api.CheckName("topic", topic) == nil
 }
 
 // want has a topic asked for, and returns what was known of it last.
 func (f *Follower) want(topic string) (fl *flight, last *core.Route, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now := f.o.Now()
 	e := f.table.find(topic)
 	if e != nil {
 		last = e.route
@@ -118,13 +114,22 @@ func (f *Follower) want(topic string) (fl *flight, last *core.Route, err error) 
 	switch {
 	case f.closed:
 		return nil, last, errClosed
-	case f.link.mayAsk(f.o.Now()) && f.asker.queued < maxQueued:
-		return f.launchLater(topic, e, true), last, nil
-	case f.link.mayAsk(f.o.Now()):
+	case e != nil && now.Sub(f.epoch) <= time.Duration(e.until.Load()):
+		return &flight{route: e.route, absent: e.absent, done: landed}, last, nil // since it was looked for
+	case !f.link.mayAsk(now):
+		return nil, last, f.link.trouble()
+	case len(f.asker.urgent) >= maxQueued:
 		return nil, last, &api.UnreachableError{Call: "getRoutes", Reason: "too many lookups wait for the API"}
 	}
-	return nil, last, f.link.trouble()
+	return f.launchLater(topic, e, true), last, nil
 }
+
+// landed is the end of what did not have to be asked for.
+var landed = func() chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}()
 
 // launchLater has a topic asked for, unless that is under way. The caller holds
 // mu.

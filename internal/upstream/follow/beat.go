@@ -255,7 +255,7 @@ func (f *Follower) mark(t touched) {
 // mu.
 func (f *Follower) doubt(consistent bool) {
 	f.generation++
-	f.order.stale = true
+	f.order.expire()
 	right := f.good.Sub(f.epoch)
 	for e := range f.table.all() {
 		if e.route == nil {

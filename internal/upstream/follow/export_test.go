@@ -55,3 +55,10 @@ func MarksRecordForTest(record []byte) (read, same bool) {
 func SealForTest(key string, content []byte) []byte {
 	return seal(key, func(b []byte) []byte { return append(b, content...) })
 }
+
+// MarkForTest marks what a change touches.
+func (f *Follower) MarkForTest(c core.Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mark(touch([]core.Change{c}))
+}

@@ -355,7 +355,9 @@ func (f *Follower) restore() error {
 		f.table.put(e)
 	}
 	f.forget(f.table.shed(f.o.Routes, f.o.Bytes))
-	f.order.table, f.order.known = c.order, c.hasOrd
+	if c.hasOrd {
+		f.order.kept.Store(&orderTable{c.order, true})
+	}
 	f.history.restart(c.marks.revision)
 	f.newest.heard(c.marks.revision, f.epoch)
 	return nil

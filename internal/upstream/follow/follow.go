@@ -59,7 +59,7 @@ type Options struct {
 	Interval time.Duration
 	File     string // keeps what was known last; "" is none
 	Routes   int    // how many are kept; 0 is 50,000
-	Bytes    int64  // about how much memory they may take; 0 is 32 MiB
+	Bytes    int64  // about how much memory they may take; 0 is 48 MiB
 	Log      *slog.Logger
 	Observer Observer
 	Now      func() time.Time // nil is time.Now
@@ -71,7 +71,7 @@ const (
 	maxInterval     = 7 * time.Second
 	minInterval     = 10 * time.Millisecond
 	defaultRoutes   = 50_000
-	defaultBytes    = 32 << 20
+	defaultBytes    = 48 << 20
 )
 
 func (o Options) withDefaults() (Options, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"signpost/core"
@@ -19,11 +20,18 @@ const (
 // order is the order configuration, which is followed, and the other
 // namespaces of KV, which are not.
 type order struct {
-	table map[string]string // nil: the namespace never held a value
-	known bool
-	stale bool // to be asked for again
+	kept atomic.Pointer[orderTable] // nil: it is not known
+
+	// These are guarded by Follower.mu, as is writing to kept.
 	call  *kvCall
 	other map[string]map[string]string // as they were answered last
+}
+
+// orderTable is the order configuration as it was answered. It is never
+// modified.
+type orderTable struct {
+	values map[string]string // nil: the namespace never held one
+	stale  bool              // to be asked for again
 }
 
 // kvCall is a question for the order configuration that is under way.
@@ -34,9 +42,37 @@ type kvCall struct {
 	err        error // valid when done is closed
 }
 
-func newOrder() order { return order{stale: true, other: map[string]map[string]string{}} }
+func newOrder() order { return order{other: map[string]map[string]string{}} }
 
-func (o *order) mark(t touched) { o.stale = o.stale || t.order > 0 || t.all > 0 }
+// due says whether it is to be asked for.
+func (o *order) due() bool {
+	kept := o.kept.Load()
+	return kept == nil || kept.stale
+}
+
+// expire makes it stale. The caller holds mu.
+func (o *order) expire() {
+	if kept := o.kept.Load(); kept != nil {
+		o.kept.Store(&orderTable{kept.values, true})
+	}
+}
+
+func (o *order) mark(t touched) {
+	if t.order > 0 || t.all > 0 {
+		o.expire()
+	}
+}
+
+// KnownOrder returns the order configuration if it may be answered at once, as
+// Known does of routes; nil if there is none. It never waits. It is not to be
+// modified.
+func (f *Follower) KnownOrder() (table map[string]string, ok bool) {
+	kept := f.order.kept.Load()
+	if kept == nil || kept.stale && !f.link.cut.Load() {
+		return nil, false
+	}
+	return kept.values, true
+}
 
 // KV returns the values of a namespace; they are not to be modified.
 // core.ErrNotFound if it never held one. That of order configuration is kept;
@@ -54,31 +90,33 @@ func (f *Follower) kv(ctx context.Context, namespace string) (map[string]string,
 	if namespace != core.OrderNamespace {
 		return f.otherKV(ctx, namespace)
 	}
-	f.mu.Lock()
-	call, err := f.askOrder()
-	f.mu.Unlock()
-	if call != nil {
-		err = f.awaitOrder(ctx, call)
+	table, ok := f.KnownOrder()
+	if !ok {
+		f.mu.Lock()
+		call, err := f.askOrder()
+		f.mu.Unlock()
+		if err == nil {
+			err = f.awaitOrder(ctx, call)
+		}
+		kept := f.order.kept.Load()
+		switch {
+		case kept == nil && err == nil:
+			return nil, errClosed
+		case kept == nil:
+			return nil, err
+		}
+		table = kept.values
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case !f.order.known && err == nil:
-		return nil, late() // it was changed while it was asked for, again and again
-	case !f.order.known:
-		return nil, err
-	case f.order.table == nil:
+	if table == nil {
 		return nil, core.ErrNotFound
 	}
-	return f.order.table, nil
+	return table, nil
 }
 
-// askOrder has the order configuration asked for, if it is not known, or says
-// why it cannot be. The caller holds mu.
+// askOrder has the order configuration asked for, or says why it cannot be. The
+// caller holds mu.
 func (f *Follower) askOrder() (*kvCall, error) {
 	switch {
-	case f.order.known && (!f.order.stale || f.link.cut.Load()):
-		return nil, nil
 	case f.closed:
 		return nil, errClosed
 	case !f.link.mayAsk(f.o.Now()):
@@ -91,12 +129,10 @@ func (f *Follower) askOrder() (*kvCall, error) {
 // what is known now.
 func (f *Follower) awaitOrder(ctx context.Context, call *kvCall) error {
 	defer core.Waiting(ctx)()
-	f.mu.Lock()
 	wait := patience
-	if f.order.known {
+	if f.order.kept.Load() != nil {
 		wait = stalePatience
 	}
-	f.mu.Unlock()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for call != nil {
@@ -112,7 +148,7 @@ func (f *Follower) awaitOrder(ctx context.Context, call *kvCall) error {
 		}
 		f.mu.Lock()
 		call = nil
-		if f.order.stale && !f.closed {
+		if f.order.due() && !f.closed {
 			call = f.launchOrder()
 		}
 		f.mu.Unlock()
@@ -161,8 +197,7 @@ func (f *Follower) takeInOrder(call *kvCall, table map[string]string, revision c
 	f.link.asks = trouble{}
 	f.judge(f.o.Now())
 	changed := f.history.since(revision)
-	f.order.table, f.order.known = table, true
-	f.order.stale = call.generation != f.generation || changed.order > 0 || changed.all > 0
+	f.order.kept.Store(&orderTable{table, call.generation != f.generation || changed.order > 0 || changed.all > 0})
 	if f.file != nil {
 		f.file.keepOrder(table)
 	}

@@ -52,14 +52,14 @@ func (f *Follower) startRound() (wait time.Duration) {
 	for _, e := range due {
 		f.launchLater(e.topic, e, false)
 	}
-	if f.order.stale {
+	if f.order.due() {
 		f.launchOrder()
 	}
 	if len(due) > 0 {
 		f.round = now
 		return 0
 	}
-	if f.link.asks.failures == 0 || f.order.stale {
+	if f.link.asks.failures == 0 || f.order.due() {
 		return 0
 	}
 	// Nobody has asked since: there is nothing to see by whether it works again.

@@ -82,8 +82,8 @@ type table struct {
 
 	// These are guarded by Follower.mu.
 	routes int
-	absent int
 	bytes  int64
+	absent []*entry // without a route, oldest first; some are not kept any more
 }
 
 type shard struct {
@@ -127,10 +127,13 @@ func (t *table) all() iter.Seq[*entry] {
 
 // put keeps the entry instead of what was kept of its topic.
 func (t *table) put(e *entry) {
-	t.remove(e.topic)
+	if e.route == nil {
+		t.absent = append(t.absent, e)
+	}
 	e.weight = e.weigh()
-	t.count(e, 1)
 	s := t.shard(e.topic)
+	t.count(s.entries[e.topic], -1)
+	t.count(e, 1)
 	s.mu.Lock()
 	s.entries[e.topic] = e
 	s.mu.Unlock()
@@ -138,23 +141,17 @@ func (t *table) put(e *entry) {
 
 func (t *table) remove(topic string) {
 	s := t.shard(topic)
-	e := s.entries[topic]
-	if e == nil {
-		return
-	}
-	t.count(e, -1)
+	t.count(s.entries[topic], -1)
 	s.mu.Lock()
 	delete(s.entries, topic)
 	s.mu.Unlock()
 }
 
 func (t *table) count(e *entry, by int) {
-	if e.route == nil {
-		t.absent += by
-		return
+	if e != nil && e.route != nil {
+		t.routes += by
+		t.bytes += int64(by) * e.weight
 	}
-	t.routes += by
-	t.bytes += int64(by) * e.weight
 }
 
 // Sizes of what an entry consists of, in bytes, about.
@@ -205,32 +202,18 @@ func (t *table) shed(routes int, bytes int64) (topics []string) {
 	return topics
 }
 
-// shedAbsent makes room for another topic without a route.
-func (t *table) shedAbsent(at time.Duration) {
-	if t.absent < absentBound {
-		return
-	}
-	var last string
-	for e := range t.all() {
-		if e.route == nil {
-			if last = e.topic; time.Duration(e.until.Load()) < at {
-				t.remove(last)
-			}
-		}
-	}
-	if t.absent >= absentBound {
-		t.remove(last)
-	}
-}
-
-// sweepAbsent forgets the topics without a route whose time is over.
+// sweepAbsent forgets the topics without a route whose time is over, and the
+// oldest one if there is no room for another.
 func (t *table) sweepAbsent(at time.Duration) {
-	if t.absent == 0 {
-		return
-	}
-	for e := range t.all() {
-		if e.route == nil && time.Duration(e.until.Load()) < at {
+	n := 0
+	for ; n < len(t.absent); n++ {
+		e := t.absent[n]
+		if len(t.absent)-n < absentBound && time.Duration(e.until.Load()) >= at {
+			break
+		}
+		if t.find(e.topic) == e {
 			t.remove(e.topic)
 		}
 	}
+	t.absent = slices.Delete(t.absent, 0, n)
 }
