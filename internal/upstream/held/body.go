@@ -9,6 +9,10 @@ import (
 	"signpost/internal/upstream/api"
 )
 
+// sayTime is within what time a broker says again all that it has: it registers
+// every 10 to 60 s (BrokerConfig.registerNameServerPeriod).
+const sayTime = time.Minute
+
 // maxBodies bounds what is kept of one broker. A split registration of 100,000
 // topics has 125 bodies. What is beyond it is heard again from the broker.
 const maxBodies = 256
@@ -158,4 +162,18 @@ func (r *replica) unsaid() *body {
 		}
 	}
 	return nil
+}
+
+// heardOf says whether the cloud has accepted anything of what is kept.
+func (r *replica) heardOf() bool {
+	return slices.ContainsFunc(r.bodies, func(x *body) bool { return x.accepted })
+}
+
+// saidAt is when a body was said. What the broker says now and again counts as
+// said with the last of its registrations: the parts of a split one are one.
+func (r *replica) saidAt(x *body) time.Time {
+	if r.said.Sub(x.said) <= sayTime {
+		return r.said
+	}
+	return x.said
 }

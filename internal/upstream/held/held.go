@@ -114,7 +114,7 @@ type Brokers struct {
 	checking bool      // one of them confirms
 	checkAt  time.Time // before which none is to
 	trouble  trouble
-	overlays overlays
+	overlays map[string]overlaid // by topic
 }
 
 // New returns Brokers of which there are none yet.

@@ -111,7 +111,7 @@ func (b *Brokers) nextStatement(now time.Time) (t task, at time.Time) {
 	}
 	idle := 0
 	for i, g := range b.queue {
-		switch s := g.next(); {
+		switch s := g.next(b.session); {
 		case g.busy: // it comes again when its call is done
 		case s.none():
 			if g.checks(b.session) == 0 {
@@ -148,7 +148,7 @@ func (b *Brokers) nextCheck(now time.Time) task {
 	var groups []*group
 	n := 0
 	for _, g := range b.queue {
-		if g.busy || now.Before(g.due) || !g.next().none() {
+		if g.busy || now.Before(g.due) || !g.next(b.session).none() {
 			continue
 		}
 		c := g.checks(b.session)
@@ -182,12 +182,12 @@ func (s statement) none() bool { return s.r == nil }
 // next is the earliest statement about the group that the cloud has not heard.
 // Of one who left and is back it need not hear that he left, unless that makes
 // a difference.
-func (g *group) next() (s statement) {
+func (g *group) next(session string) (s statement) {
 	for _, r := range g.replicas {
 		one := statement{r: r}
 		if d := r.drop; d != nil && (!r.held || r.leftFirst()) {
 			one.drop, one.at = d, d.since()
-		} else if x := r.unsaid(); x != nil && r.held {
+		} else if x := r.unsaid(); x != nil && r.held && !r.checks(session) {
 			one.body, one.at = x, x.since
 		} else {
 			continue
@@ -211,10 +211,15 @@ func (g *group) checks(session string) (n int) {
 	return n
 }
 
-// checks says whether the broker is to be confirmed: something of its group has
-// changed, or the session does not hold it yet.
+// checks says whether the broker is to be confirmed: the session does not hold
+// it yet, as far as the cloud has accepted it; or something of its group has
+// changed, and all that it said is told.
 func (r *replica) checks(session string) bool {
-	return r.held && r.unsaid() == nil && (r.check && !r.gone || session != "" && !r.leasedUnder(session))
+	if !r.held || session == "" {
+		return false
+	}
+	moves := r.session != session && (r.gone || r.heardOf())
+	return moves || r.check && !r.gone && r.unsaid() == nil
 }
 
 // changed takes in that the group is not what it was. The caller holds mu.

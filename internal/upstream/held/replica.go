@@ -19,9 +19,11 @@ type replica struct {
 	heard time.Time // its last sign of life
 	said  time.Time // its last registration, changed or not
 
-	bodies []*body // oldest first
-	drop   *drop   // that it left, unless the cloud was told
-	leases []lease // sessions under which the cloud may hold it, oldest first
+	bodies  []*body // oldest first
+	drop    *drop   // that it left, unless the cloud was told
+	session string  // through which the cloud has spoken of it last
+	leases  []lease // sessions under which the cloud may hold it, oldest first
+	clock   clock   // of what the cloud was told of it
 
 	// gone says that the cloud holds it no more as it was said here, so that the
 	// broker's own next registration is needed; it is not in the local registry.
@@ -35,7 +37,6 @@ type replica struct {
 type drop struct {
 	all   time.Time // when it said so itself (104); zero: it did not
 	lease time.Time // when its connection closed, or its time was up; zero: neither
-	tried bool      // perhaps heard: a call was made
 
 	settled bool
 	err     error
@@ -97,14 +98,9 @@ func (r *replica) leaseUnder(session string, now time.Time) {
 	r.leases = append(r.leases, lease{session: session})
 }
 
-func (r *replica) leasedUnder(session string) bool {
-	n := len(r.leases)
-	return n > 0 && r.leases[n-1].session == session
-}
-
 // accepted says whether the cloud holds all that the broker said, under the session.
 func (r *replica) accepted(session string) bool {
-	return r.leasedUnder(session) && r.unsaid() == nil && r.drop == nil
+	return r.session == session && r.unsaid() == nil && r.drop == nil
 }
 
 // leave notes that a held broker left: by its own word for all, or else only
@@ -114,7 +110,7 @@ func (r *replica) leave(at time.Time, all bool) *drop {
 	d := &drop{done: make(chan struct{})}
 	if r.drop != nil {
 		r.drop.settle(nil)
-		d.all, d.lease, d.tried = r.drop.all, r.drop.lease, r.drop.tried
+		d.all, d.lease = r.drop.all, r.drop.lease
 	}
 	if all {
 		d.all = at
@@ -174,7 +170,7 @@ type group struct {
 	until time.Time        // for which that holds; zero: it never spoke
 	own   [4]core.Revision // raised by calls from here, the last ones
 	log   []core.Revision  // of changes heard of during a call, which may be what that raises
-	clock clock            // of what the cloud was told
+	clock clock            // of what the cloud was told of the group
 
 	busy   bool // a call is under way
 	queued bool

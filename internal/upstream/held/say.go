@@ -14,8 +14,11 @@ import (
 // said again, with its age; the functions' own deadlines are shorter.
 const (
 	registerTime = 60 * time.Second
-	confirmTime  = 20 * time.Second
-	departTime   = 10 * time.Second
+	// probeTime bounds the first registration that is to show whether the cloud
+	// can be reached again; it doubles with each that fails.
+	probeTime   = 5 * time.Second
+	confirmTime = 20 * time.Second
+	departTime  = 10 * time.Second
 )
 
 // verdict is how a call ended.
@@ -28,9 +31,9 @@ const (
 	unanswered         // whether it was heard is not known
 )
 
-// judge takes in how a call ended that began then and stated what was said at
-// said, for the way to the cloud and for the group, if it was about one.
-func (b *Brokers) judge(g *group, began, said time.Time, err error) (v verdict) {
+// judge takes in how a call ended that began then, and gave what was said as
+// made at given: for the way to the cloud, and for the broker if it was about one.
+func (b *Brokers) judge(g *group, r *replica, began, said, given time.Time, err error) (v verdict) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.o.Now()
@@ -53,7 +56,8 @@ func (b *Brokers) judge(g *group, began, said time.Time, err error) (v verdict) 
 		b.answered()
 	}
 	if g != nil {
-		g.clock.note(said, began, now)
+		g.clock.note(said, given, began, now)
+		r.clock.note(said, given, began, now)
 		g.rest(now, v)
 	}
 	return v
@@ -106,6 +110,16 @@ func (b *Brokers) open(ctx context.Context) (string, error) {
 	return id, nil
 }
 
+// patience is the deadline of a registration.
+func (b *Brokers) patience() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.trouble.down {
+		return min(registerTime, probeTime<<min(b.trouble.fails-1, 8))
+	}
+	return registerTime
+}
+
 // say makes the call for one statement.
 func (b *Brokers) say(ctx context.Context, g *group, s statement) {
 	if s.drop != nil {
@@ -120,22 +134,24 @@ func (b *Brokers) say(ctx context.Context, g *group, s statement) {
 
 // sayHere registers a broker in full.
 func (b *Brokers) sayHere(ctx context.Context, g *group, r *replica, x *body) {
-	ctx, cancel := context.WithTimeout(ctx, registerTime)
+	ctx, cancel := context.WithTimeout(ctx, b.patience())
 	defer cancel()
 	var reg api.Registration
 	var said api.Registered
+	var at time.Time
 	session, err := b.open(ctx)
 	began := b.o.Now()
 	if err == nil {
 		b.mu.Lock()
 		x.tried = true
 		r.leaseUnder(session, began)
-		reg = api.Registration{Registration: r.reg, Said: g.clock.after(x.said), Body: x.content}
+		at = r.saidAt(x)
+		reg = api.Registration{Registration: r.reg, Said: g.after(r, at), Body: x.content}
 		reg.Session = session
 		b.mu.Unlock()
 		said, err = b.o.Cloud.Register(ctx, session, reg)
 	}
-	v := b.judge(g, began, reg.Said, err)
+	v := b.judge(g, r, began, at, reg.Said, err)
 	b.conclude(ctx, session, err, g, said.Registered.Revision)
 
 	b.mu.Lock()
@@ -145,7 +161,7 @@ func (b *Brokers) sayHere(ctx context.Context, g *group, r *replica, x *body) {
 		b.tell(g, said.Group)
 		x.settle(said.Registered, nil)
 		r.accept(x)
-		r.refused, r.shown = false, r.held
+		r.session, r.refused, r.shown = session, false, r.held
 		if away = said.Group.Name != "" && !contains(said.Group.Group, reg.Addr); away {
 			r.keep(func(_ int, o *body) bool { return !o.accepted })
 		}
@@ -196,27 +212,28 @@ func (b *Brokers) sayGone(ctx context.Context, g *group, r *replica, d *drop) {
 	ctx, cancel := context.WithTimeout(ctx, departTime)
 	defer cancel()
 	began := b.o.Now()
+	var at time.Time
 	b.mu.Lock()
 	dep := api.Departure{Departure: core.Departure{Cluster: r.reg.Cluster, Broker: g.name, ID: r.reg.ID, Addr: r.reg.Addr}}
 	switch {
 	case !d.all.IsZero():
-		dep.Said = g.clock.after(d.all)
+		at = d.all
 	case len(r.leases) > 0:
-		dep.LeaseOnly, dep.Session, dep.Said = true, r.leases[len(r.leases)-1].session, g.clock.after(d.lease)
+		at, dep.LeaseOnly, dep.Session = d.lease, true, r.leases[len(r.leases)-1].session
 	default:
 		b.dropped(r, d, nil) // nobody was ever told that it was here
 		b.mu.Unlock()
 		b.release()
 		return
 	}
-	d.tried = true
+	dep.Said = g.after(r, at)
 	for _, x := range r.bodies { // whether they are still in force is not known from now on
 		x.accepted = false
 	}
 	b.mu.Unlock()
 
 	meta, err := b.o.Cloud.Unregister(ctx, dep.Session, dep)
-	v := b.judge(g, began, dep.Said, err)
+	v := b.judge(g, r, began, at, dep.Said, err)
 	b.conclude(ctx, dep.Session, err, nil, meta.Revision)
 	if v == refused {
 		b.o.Log.Warn("departure refused by the cloud", "broker", g.name, "addr", dep.Addr, "error", err)
@@ -267,7 +284,7 @@ func (b *Brokers) confirm(ctx context.Context, groups []*group) {
 	}
 	v := accepted
 	if len(beats) > 0 || err != nil {
-		v = b.judge(nil, began, began, err)
+		v = b.judge(nil, nil, began, began, began, err)
 	}
 	b.conclude(ctx, session, err, nil, 0)
 
@@ -279,7 +296,8 @@ func (b *Brokers) confirm(ctx context.Context, groups []*group) {
 			c.r.check = true
 			continue
 		}
-		c.g.clock.note(c.said, began, b.o.Now())
+		c.r.clock.note(c.said, c.said, began, b.o.Now())
+		c.r.session = session
 		b.tell(c.g, confirmed[i].Group)
 		switch confirmed[i].Answer {
 		case core.BeatBusy:

@@ -22,7 +22,7 @@ func (b *Brokers) tell(g *group, said api.Group) {
 // has not accepted that yet: it was there before, or was told that it is, or the
 // cloud cannot be asked.
 func (b *Brokers) adds(r *replica) bool {
-	return r.held && !r.gone && (r.shown || b.trouble.down) && (r.unsaid() != nil || !r.leasedUnder(b.session))
+	return r.held && !r.gone && (r.shown || b.trouble.down) && (r.unsaid() != nil || r.session != b.session)
 }
 
 // drops says whether the broker is not to be seen here, though the cloud was not
@@ -48,12 +48,12 @@ func (b *Brokers) refresh(g *group) {
 	before, had := g.merged, g.some
 	var visible bool
 	g.merged, visible = b.merge(g, g.told)
+	if visible || g.visible {
+		b.overlays = nil
+	}
 	if visible != g.visible {
 		g.visible = visible
 		b.visible.Add(map[bool]int64{true: 1, false: -1}[visible])
-	}
-	if visible {
-		b.overlays.clear()
 	}
 	// What it was before anything was known of it is not to be compared with.
 	g.some = !g.until.IsZero() || visible
@@ -150,19 +150,9 @@ func (b *Brokers) Group(now time.Time, name string) (core.Group, bool) {
 // maxOverlays bounds the routes that are kept as they look from here.
 const maxOverlays = 4096
 
-// overlays keeps routes as they look from here, since their encodings hang on
-// them. It is emptied when anything pending changes.
-type overlays struct {
-	routes map[string]overlaid
-	turn   uint64 // how often it was emptied
-}
-
+// overlaid is a route as it looks from here, and what it was made of. It is
+// kept since its encodings hang on it, until anything pending changes.
 type overlaid struct{ cloud, local, seen *core.Route }
-
-func (o *overlays) clear() {
-	o.turn++
-	o.routes = nil
-}
 
 // Overlay returns the cloud's route, nil if it has none, with what is pending
 // here: brokers that the cloud has not accepted yet, and brokers that have left.
@@ -181,15 +171,15 @@ func (b *Brokers) Overlay(now time.Time, topic string, cloud *core.Route) *core.
 	rules := b.o.Local.Rules()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if o, ok := b.overlays.routes[topic]; ok && o.cloud == cloud && o.local == local {
+	if o, ok := b.overlays[topic]; ok && o.cloud == cloud && o.local == local {
 		return o.seen
 	}
 	seen := b.overlay(topic, cloud, local, rules)
 	if seen != cloud {
-		if b.overlays.routes == nil || len(b.overlays.routes) >= maxOverlays {
-			b.overlays.routes = map[string]overlaid{}
+		if b.overlays == nil || len(b.overlays) >= maxOverlays {
+			b.overlays = map[string]overlaid{}
 		}
-		b.overlays.routes[topic] = overlaid{cloud, local, seen}
+		b.overlays[topic] = overlaid{cloud, local, seen}
 	}
 	return seen
 }

@@ -50,8 +50,9 @@ type cloud struct {
 	store  *memory.Store
 	mu     sync.Mutex
 	down   bool
-	faults func(call string) fault         // nil: all are fine
-	delay  func(call string) time.Duration // of each way; nil: none
+	faults func(call string) fault          // nil: all are fine
+	link   func(gateway, call string) fault // the same by gateway
+	delay  func(call string) time.Duration  // of each way; nil: none
 	calls  map[string]int
 	said   []string       // registrations and departures that were heard
 	now    map[string]int // calls under way by broker
@@ -65,17 +66,20 @@ func newCloud() *cloud {
 	return &cloud{Registry: registry(store, core.Options{}), store: store, calls: map[string]int{}, now: map[string]int{}}
 }
 
-func (c *cloud) fault(call string) fault {
+func (c *cloud) fault(gateway, call string) fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls[call]++
 	if c.down {
 		return unheard
 	}
-	if c.faults == nil {
-		return fine
+	switch {
+	case c.faults != nil:
+		return c.faults(call)
+	case c.link != nil:
+		return c.link(gateway, call)
 	}
-	return c.faults(call)
+	return fine
 }
 
 func (c *cloud) setDown(down bool) {
@@ -100,7 +104,7 @@ func (c *cloud) forget() {
 func (c *cloud) note(format string, a ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.said = append(c.said, fmt.Sprintf(format, a...))
+	c.said = append(c.said, fmt.Sprintf(format, a...)+time.Now().Format(" 04:05.000"))
 }
 
 // enter counts a call about a gateway's broker.
@@ -139,8 +143,8 @@ func (c *cloud) way(ctx context.Context, call string) error {
 }
 
 // call makes one call with its faults, and does what it asks for.
-func (c *cloud) call(ctx context.Context, name string, do func(now time.Time) error) error {
-	f := c.fault(name)
+func (c *cloud) call(ctx context.Context, gateway, name string, do func(now time.Time) error) error {
+	f := c.fault(gateway, name)
 	if err := c.way(ctx, name); err != nil {
 		return err
 	}
@@ -197,7 +201,7 @@ func (c *cloud) gateway(t *testing.T, ctx context.Context, name string) *gateway
 func (g *gateway) Register(ctx context.Context, session string, r api.Registration) (said api.Registered, err error) {
 	defer g.cloud.enter(g.name + " " + r.Broker)()
 	age := time.Since(r.Said)
-	err = g.cloud.call(ctx, "register", func(now time.Time) error {
+	err = g.cloud.call(ctx, g.name, "register", func(now time.Time) error {
 		reg := r.Registration
 		reg.Session, reg.Owner, reg.Age = session, g.name, age
 		reg.Content = r.Body.Content
@@ -209,7 +213,7 @@ func (g *gateway) Register(ctx context.Context, session string, r api.Registrati
 		if said.Registered, err = g.cloud.Registry.Register(ctx, now, reg); err != nil {
 			return err
 		}
-		g.cloud.note("%s is %s-%d", reg.Addr, reg.Broker, reg.ID)
+		g.cloud.note("%s: %s is %s-%d", g.name, reg.Addr, reg.Broker, reg.ID)
 		said.Group = g.cloud.group(ctx, now, r.Broker)
 		return nil
 	})
@@ -234,7 +238,7 @@ func (g *gateway) Beats(ctx context.Context, session string, beats []api.Beat) (
 	}
 	slices.Sort(names)
 	defer g.cloud.enter(slices.Compact(names)...)()
-	err = g.cloud.call(ctx, "beats", func(now time.Time) error {
+	err = g.cloud.call(ctx, g.name, "beats", func(now time.Time) error {
 		for i, b := range beats {
 			beat := b.Beat
 			beat.Session, beat.Owner, beat.Age = session, g.name, ages[i]
@@ -252,19 +256,19 @@ func (g *gateway) Beats(ctx context.Context, session string, beats []api.Beat) (
 func (g *gateway) Unregister(ctx context.Context, session string, d api.Departure) (meta api.Meta, err error) {
 	defer g.cloud.enter(g.name + " " + d.Broker)()
 	age := time.Since(d.Said)
-	err = g.cloud.call(ctx, "unregister", func(now time.Time) error {
+	err = g.cloud.call(ctx, g.name, "unregister", func(now time.Time) error {
 		dep := d.Departure
 		dep.Session, dep.Owner, dep.Age = session, g.name, age
 		var err error
 		meta.Revision, err = g.cloud.Registry.Unregister(ctx, now, dep)
-		g.cloud.note("%s leaves %s", dep.Addr, dep.Broker)
+		g.cloud.note("%s: %s leaves %s, %v", g.name, dep.Addr, dep.Broker, dep.LeaseOnly)
 		return err
 	})
 	return meta, err
 }
 
 func (g *gateway) Leases(ctx context.Context, session string) (out []core.Held, err error) {
-	err = g.cloud.call(ctx, "leases", func(time.Time) (err error) {
+	err = g.cloud.call(ctx, g.name, "leases", func(time.Time) (err error) {
 		out, err = g.cloud.Registry.Leases(ctx, session)
 		return err
 	})
@@ -310,6 +314,8 @@ func (g *gateway) beat(ctx context.Context) { g.beatUnless(ctx, 1<<63) }
 func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 	g.beating <- struct{}{}
 	defer func() { <-g.beating }()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	g.mu.Lock()
 	id, known := g.id, g.known
 	g.mu.Unlock()
@@ -318,7 +324,7 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 	}
 	var head core.Head
 	beat := func(id string) error {
-		return g.cloud.call(ctx, "session", func(now time.Time) (err error) {
+		return g.cloud.call(ctx, g.name, "session", func(now time.Time) (err error) {
 			head, err = g.cloud.BeatSession(ctx, now, id, g.name, known)
 			return err
 		})
@@ -344,7 +350,7 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 	id = fmt.Sprintf("%s-%d", g.name, g.opened)
 	g.id = ""
 	g.mu.Unlock()
-	err = g.cloud.call(ctx, "session", func(now time.Time) error {
+	err = g.cloud.call(ctx, g.name, "session", func(now time.Time) error {
 		return g.cloud.OpenSession(ctx, now, core.Session{ID: id, Gateway: g.name, Owner: g.name})
 	})
 	if err != nil {
@@ -366,18 +372,23 @@ func (g *gateway) notices() []core.MinBrokerChange {
 // lose ends the session as the cloud has it.
 func (g *gateway) lose(t *testing.T) {
 	t.Helper()
-	id, err := g.ID(t.Context())
-	if err != nil {
+	if err := g.end(); err != nil {
 		t.Fatal(err)
 	}
-	sessions, err := g.cloud.store.Sessions(t.Context())
+}
+
+func (g *gateway) end() error {
+	ctx := context.Background()
+	id, err := g.ID(ctx)
 	if err != nil {
-		t.Fatal(err)
+		return err
+	}
+	sessions, err := g.cloud.store.Sessions(ctx)
+	if err != nil {
+		return err
 	}
 	s, _ := sessions.Find(id)
-	if err := g.cloud.store.CloseSession(t.Context(), id, s.Last); err != nil {
-		t.Fatal(err)
-	}
+	return g.cloud.store.CloseSession(ctx, id, s.Last)
 }
 
 // digest stands for what the API takes for the same registration.
@@ -444,17 +455,22 @@ func (x broker) departure(front string, leaseOnly bool) core.Departure {
 	return core.Departure{Cluster: x.cluster, Broker: x.name, ID: x.id, Addr: x.addr, Front: front, LeaseOnly: leaseOnly}
 }
 
+func (g *gateway) depart(d core.Departure) error {
+	_, err := g.Brokers.Unregister(context.Background(), time.Now(), d)
+	return err
+}
+
 // close is the end of the broker's connection.
 func (g *gateway) close(t *testing.T, x broker) {
 	t.Helper()
-	if _, err := g.Brokers.Unregister(t.Context(), time.Now(), x.departure("tcp", true)); err != nil {
+	if err := g.depart(x.departure("tcp", true)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (g *gateway) leave(t *testing.T, x broker) {
 	t.Helper()
-	if _, err := g.Brokers.Unregister(t.Context(), time.Now(), x.departure("tcp", false)); err != nil {
+	if err := g.depart(x.departure("tcp", false)); err != nil {
 		t.Fatal(err)
 	}
 }
