@@ -102,10 +102,14 @@ func (a *app) ready(now time.Time) (remark string, err error) {
 	return fmt.Sprintf("degraded: %s; answers are up to %s old", s.Reason, s.OldestAnswer.Round(time.Second)), nil
 }
 
-// makeFolder makes the folder of a file, if there is to be one.
+// makeFolder makes the folder of a file, if there is to be one. Something else
+// that has the file's name is not to be taken for a broken one and set aside.
 func makeFolder(file string) error {
 	if file == "" {
 		return nil
+	}
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file", file)
 	}
 	return os.MkdirAll(filepath.Dir(file), 0o755)
 }

@@ -15,6 +15,9 @@ func (r *Registry) RegisterQueues(ctx context.Context, _ time.Time, topic string
 
 // WipeWrite takes the write permission off a broker's topics.
 func (r *Registry) WipeWrite(ctx context.Context, _ time.Time, broker string) (count int, raised core.Revision, err error) {
+	if !nameable(broker) {
+		return 0, 0, nil
+	}
 	raised, err = r.write(ctx, func() (meta api.Meta, err error) {
 		count, meta, err = r.cloud.WipeWrite(ctx, broker)
 		return meta, err
@@ -24,6 +27,9 @@ func (r *Registry) WipeWrite(ctx context.Context, _ time.Time, broker string) (c
 
 // AddWrite gives it back.
 func (r *Registry) AddWrite(ctx context.Context, _ time.Time, broker string) (count int, raised core.Revision, err error) {
+	if !nameable(broker) {
+		return 0, 0, nil
+	}
 	raised, err = r.write(ctx, func() (meta api.Meta, err error) {
 		count, meta, err = r.cloud.AddWrite(ctx, broker)
 		return meta, err
@@ -33,6 +39,9 @@ func (r *Registry) AddWrite(ctx context.Context, _ time.Time, broker string) (co
 
 // DeleteTopic deletes a topic of a cluster, or with "" of all.
 func (r *Registry) DeleteTopic(ctx context.Context, _ time.Time, topic, cluster string) (core.Revision, error) {
+	if !nameable(topic) {
+		return 0, nil
+	}
 	return r.write(ctx, func() (api.Meta, error) { return r.cloud.DeleteTopic(ctx, topic, cluster) })
 }
 
@@ -43,6 +52,9 @@ func (r *Registry) PutKV(ctx context.Context, namespace, key, value string) (cor
 
 // DeleteKV takes a value out.
 func (r *Registry) DeleteKV(ctx context.Context, namespace, key string) (core.Revision, error) {
+	if !nameable(namespace, key) {
+		return 0, nil
+	}
 	return r.write(ctx, func() (api.Meta, error) { return r.cloud.DeleteKV(ctx, namespace, key) })
 }
 

@@ -122,6 +122,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // Topics lists the topics of a kind, sorted: of one cluster or, with "", of all.
 func (r *Registry) Topics(ctx context.Context, now time.Time, kind core.TopicKind, cluster string) ([]string, time.Time, error) {
+	if cluster != "" && !nameable(cluster) {
+		return nil, now, nil
+	}
 	names, err := ask(ctx, r, now, fmt.Sprintf("topics %d %s", kind, cluster), func(ctx context.Context) ([]string, api.Meta, error) {
 		return r.cloud.Topics(ctx, kind, cluster)
 	})
@@ -169,7 +172,7 @@ func (r *Registry) Groups(ctx context.Context, now time.Time) ([]core.Group, err
 // Group returns a group. core.ErrNotFound if no broker of it lives.
 func (r *Registry) Group(ctx context.Context, now time.Time, name string) (core.Group, error) {
 	g, ok := r.held.Group(now, name)
-	if !ok {
+	if !ok && nameable(name) {
 		var err error
 		g, err = ask(ctx, r, now, "group "+name, func(ctx context.Context) (core.Group, api.Meta, error) {
 			g, meta, err := r.cloud.Group(ctx, name)

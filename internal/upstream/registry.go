@@ -91,6 +91,9 @@ func (r *Registry) Beat(ctx context.Context, now time.Time, b core.Beat) (core.B
 
 // Unregister takes a broker out, or what is held of it here; see held.
 func (r *Registry) Unregister(ctx context.Context, now time.Time, d core.Departure) (core.Revision, error) {
+	if !nameable(d.Broker, d.Addr) {
+		return 0, nil
+	}
 	raised, err := r.held.Unregister(ctx, now, d)
 	return raised, told(err)
 }
@@ -134,6 +137,20 @@ func (r *Registry) seen(now time.Time, topic string, cloud *core.Route, err erro
 
 // KV returns the values of a namespace. core.ErrNotFound if it never held one.
 func (r *Registry) KV(ctx context.Context, namespace string) (map[string]string, error) {
+	if !nameable(namespace) {
+		return nil, core.ErrNotFound
+	}
 	table, err := r.known.KV(ctx, namespace)
 	return table, told(err)
+}
+
+// nameable says whether all of these can be names of something. The API refuses
+// calls about others; a NameServer answers that there is no such thing.
+func nameable(names ...string) bool {
+	for _, name := range names {
+		if name == "" || api.CheckName("", name) != nil {
+			return false
+		}
+	}
+	return true
 }
