@@ -13,7 +13,6 @@ import (
 	"pgregory.net/rapid"
 
 	"signpost/core"
-	"signpost/internal/memory"
 )
 
 // step is one thing that happens in a script.
@@ -196,7 +195,7 @@ func play(t *testing.T, steps []step, gateways int, seed uint64) (errs []error) 
 		ctx, cancel := context.WithCancel(context.Background())
 		defer synctest.Wait()
 		defer cancel()
-		w := &script{cloud: newCloud(), heard: registry(memory.New(), core.Options{}), down: make([]bool, gateways), flaky: make([]bool, gateways), next: time.Now().Add(30 * time.Second)}
+		w := &script{cloud: newCloud(), heard: local(), down: make([]bool, gateways), flaky: make([]bool, gateways), next: time.Now().Add(30 * time.Second)}
 		random := rand.New(rand.NewPCG(seed, 1))
 		w.cloud.delay = func(string) time.Duration {
 			w.cloud.mu.Lock()

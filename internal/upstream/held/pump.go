@@ -33,6 +33,7 @@ const (
 type trouble struct {
 	down  bool          // the last call had no answer
 	began chan struct{} // closed while down
+	since time.Time     // when that was noticed
 	until time.Time     // before which no call is made
 	fails int           // in a row
 }
@@ -276,15 +277,20 @@ func (b *Brokers) answered() {
 	b.kick()
 }
 
-// unanswered takes in that it did not. The caller holds mu.
-func (b *Brokers) unanswered(now time.Time, retryAfter time.Duration) {
-	b.trouble.fails++
-	b.trouble.until = now.Add(max(pause(b.trouble.fails), min(retryAfter, longestPause)))
-	if !b.trouble.down {
-		b.trouble.down = true
-		close(b.trouble.began)
+// unanswered takes in that it did not answer a call that began then. The caller
+// holds mu.
+func (b *Brokers) unanswered(began, now time.Time, retryAfter time.Duration) {
+	t := &b.trouble
+	switch {
+	case !t.down:
+		t.down, t.since = true, now
+		close(t.began)
 		b.refreshAll()
+	case began.Before(t.since):
+		return // one of many that failed together
 	}
+	t.fails++
+	t.until = now.Add(max(pause(t.fails), min(retryAfter, longestPause)))
 	b.kick()
 }
 

@@ -45,10 +45,10 @@ func (b *Brokers) judge(g *group, r *replica, began, said, given time.Time, err 
 		v = another
 	case errors.As(err, &no):
 		v = unanswered
-		b.unanswered(now, no.RetryAfter)
+		b.unanswered(began, now, no.RetryAfter)
 	case errors.Is(err, core.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		v = unanswered
-		b.unanswered(now, 0)
+		b.unanswered(began, now, 0)
 	default:
 		v = refused
 	}

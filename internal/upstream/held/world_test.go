@@ -30,6 +30,9 @@ func registry(store *memory.Store, o core.Options) *core.Registry {
 	return core.New(store, o)
 }
 
+// local is what held brokers are judged by.
+func local() *core.Registry { return registry(memory.New(), core.Options{}) }
+
 // fault is what becomes of a call.
 type fault int
 
@@ -97,6 +100,10 @@ func (c *cloud) count(call string) int {
 func (c *cloud) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.forgetCalls()
+}
+
+func (c *cloud) forgetCalls() {
 	clear(c.calls)
 	c.said = nil
 }
@@ -184,7 +191,7 @@ type gateway struct {
 
 func (c *cloud) gateway(t *testing.T, ctx context.Context, name string) *gateway {
 	t.Helper()
-	g := &gateway{name: name, cloud: c, beating: make(chan struct{}, 1), local: registry(memory.New(), core.Options{})}
+	g := &gateway{name: name, cloud: c, beating: make(chan struct{}, 1), local: local()}
 	g.Brokers = held.New(held.Options{
 		Cloud: g, Session: g, Local: g.local,
 		OnMinBroker: func(m core.MinBrokerChange) {
