@@ -45,6 +45,14 @@ func (x *body) settle(answer core.Registered, err error) {
 	}
 }
 
+// reopen has who says it again wait for what the cloud says then, not for what it
+// said once: it is to hear it again.
+func (x *body) reopen() {
+	if x.settled {
+		x.settled, x.done = false, make(chan struct{})
+	}
+}
+
 // namesOf are the hashes of what a content is the word on.
 func namesOf(seed maphash.Seed, c core.Content) []uint64 {
 	names := make([]uint64, 0, len(c.Topics)+len(c.Mappings))

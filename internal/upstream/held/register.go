@@ -103,6 +103,7 @@ func (b *Brokers) take(ctx context.Context, now time.Time, reg core.Registration
 		if old.accepted {
 			return nil, nil
 		}
+		old.reopen()
 		return old, nil
 	}
 	x.since, x.said = said, said
@@ -113,11 +114,15 @@ func (b *Brokers) take(ctx context.Context, now time.Time, reg core.Registration
 // await returns what the cloud says to the body, or what is known here if that
 // takes too long.
 func (b *Brokers) await(ctx context.Context, reg core.Registration, x *body) (core.Registered, error) {
-	if b.settled(ctx, x.done) {
-		return x.answer, x.err
-	}
+	b.mu.Lock()
+	done := x.done
+	b.mu.Unlock()
+	settled := b.settled(ctx, done)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if settled {
+		return x.answer, x.err
+	}
 	if g, r := b.find(reg.Broker, reg.Addr); r != nil && r.held && !r.gone {
 		r.shown = true
 		b.refresh(g)
