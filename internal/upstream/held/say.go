@@ -64,9 +64,10 @@ func (b *Brokers) judge(g *group, r *replica, began, said, given time.Time, err 
 }
 
 // conclude gives back the place of a call, and lets others follow what it
-// brought: a session that is over, or a revision that was raised, for g if that
-// is to know it as its own.
-func (b *Brokers) conclude(ctx context.Context, session string, err error, g *group, raised core.Revision) {
+// brought: a session that is over, or a revision at which the cloud is, perhaps
+// by what another gateway has said of the same broker. What was raised g is to
+// know as its own, if it is given.
+func (b *Brokers) conclude(ctx context.Context, session string, err error, g *group, raised, seen core.Revision) {
 	b.mu.Lock()
 	b.running--
 	if g != nil {
@@ -77,10 +78,10 @@ func (b *Brokers) conclude(ctx context.Context, session string, err error, g *gr
 	switch {
 	case errors.Is(err, core.ErrSessionClosed):
 		b.o.Session.Lost(session)
-	case err == nil && raised != 0:
+	case err == nil && seen != 0:
 		// What is kept of routes is to have what was accepted before it is
 		// pending here no more.
-		b.o.Session.Seen(ctx, raised)
+		b.o.Session.Seen(ctx, seen)
 	}
 }
 
@@ -152,7 +153,7 @@ func (b *Brokers) sayHere(ctx context.Context, g *group, r *replica, x *body) {
 		said, err = b.o.Cloud.Register(ctx, session, reg)
 	}
 	v := b.judge(g, r, began, at, reg.Said, err)
-	b.conclude(ctx, session, err, g, said.Registered.Revision)
+	b.conclude(ctx, session, err, g, said.Registered.Revision, max(said.Registered.Revision, said.Meta.Revision))
 
 	b.mu.Lock()
 	away := false // it is not there, though it was heard or for what it said
@@ -203,6 +204,9 @@ func (b *Brokers) giveUp(ctx context.Context, g *group, r *replica) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r.gone, r.shown, r.check = true, false, false
+	if !contains(g.told, reg.Addr) {
+		r.leases = nil
+	}
 	b.o.Observer.Said("gone")
 }
 
@@ -234,13 +238,16 @@ func (b *Brokers) sayGone(ctx context.Context, g *group, r *replica, d *drop) {
 
 	meta, err := b.o.Cloud.Unregister(ctx, dep.Session, dep)
 	v := b.judge(g, r, began, at, dep.Said, err)
-	b.conclude(ctx, dep.Session, err, nil, meta.Revision)
+	b.conclude(ctx, dep.Session, err, nil, 0, meta.Revision)
 	if v == refused {
 		b.o.Log.Warn("departure refused by the cloud", "broker", g.name, "addr", dep.Addr, "error", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch over := errors.Is(err, core.ErrSessionClosed); {
+	case v == unanswered && r.strange:
+		b.dropped(r, d, err)
+		return
 	case v == unanswered, v == another && !over:
 		return
 	case dep.LeaseOnly: // and with a session that is over, its leases are
@@ -248,7 +255,11 @@ func (b *Brokers) sayGone(ctx context.Context, g *group, r *replica, d *drop) {
 	case r.drop != nil && r.drop.all.Equal(d.all):
 		r.drop.all = time.Time{}
 	}
+	lowest, _ := g.told.First()
 	g.left(dep.Addr, dep.Session)
+	if next, ok := g.told.First(); ok && next.Addr != lowest.Addr {
+		g.promote(next)
+	}
 	if r.drop == d && d.all.IsZero() && (d.lease.IsZero() || len(r.leases) == 0) {
 		b.dropped(r, d, err)
 	}
@@ -272,6 +283,7 @@ func (b *Brokers) confirm(ctx context.Context, groups []*group) {
 	var all []confirmation
 	var beats []api.Beat
 	var confirmed []api.Confirmed
+	var meta api.Meta
 	session, err := b.open(ctx)
 	began := b.o.Now()
 	if err == nil {
@@ -280,19 +292,30 @@ func (b *Brokers) confirm(ctx context.Context, groups []*group) {
 		b.mu.Unlock()
 	}
 	if len(beats) > 0 {
-		confirmed, _, err = b.o.Cloud.Beats(ctx, session, beats)
+		confirmed, meta, err = b.o.Cloud.Beats(ctx, session, beats)
 	}
 	v := accepted
 	if len(beats) > 0 || err != nil {
 		v = b.judge(nil, nil, began, began, began, err)
 	}
-	b.conclude(ctx, session, err, nil, 0)
+	b.conclude(ctx, session, err, nil, 0, meta.Revision)
 
 	b.mu.Lock()
 	var away []confirmation
 	back := time.Duration(0) // over which those are spread that are to be heard in full
+	switch v {
+	case accepted:
+		b.batch = api.MaxBatch
+	case refused: // for one of them, perhaps, and with it for all
+		b.batch = max(1, len(all)/2)
+	}
 	for i, c := range all {
-		if v != accepted || i >= len(confirmed) {
+		switch {
+		case v == refused && len(groups) == 1:
+			c.r.forget(c.said)
+			away = append(away, c)
+			continue
+		case v != accepted || i >= len(confirmed):
 			c.r.check = true
 			continue
 		}
