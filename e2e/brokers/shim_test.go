@@ -75,8 +75,7 @@ var fast = []string{"beatMillis=200"}
 // brokers and clients.
 func startShims(t *testing.T, count int, props ...string) *nameServer {
 	t.Helper()
-	parameters, props := fleet.Parameters(props)
-	c := startCloud(t, stack.Options{Parameters: parameters})
+	c := startCloud(t, stack.Options{Parameters: fleet.Parameters(props)})
 	var all []*front
 	for range count {
 		f := newShim(t, c, slices.Concat(fast, props)...)

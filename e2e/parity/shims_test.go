@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -41,15 +42,14 @@ func startOurs(t *testing.T, s setting) []string {
 			t.Error(err)
 		}
 	})
-	parameters, _ := fleet.Parameters(s.properties)
-	c, err := f.Cloud(ctx, stack.Options{Parameters: parameters})
+	c, err := f.Cloud(ctx, stack.Options{Parameters: fleet.Parameters(s.properties)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
 	var addrs []string
 	for range *shims {
-		addrs = append(addrs, startShim(t, c))
+		addrs = append(addrs, startShim(t, c, s.properties))
 	}
 	return addrs
 }
@@ -76,14 +76,19 @@ var bootLine = regexp.MustCompile(`boot success\. serializeType=JSON, address (\
 
 // startShim starts a shim, which ends with the test at the latest, and returns
 // its address.
-func startShim(t *testing.T, c *fleet.Cloud) string {
+func startShim(t *testing.T, c *fleet.Cloud, props []string) string {
 	t.Helper()
 	s, err := c.Shim(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := &output{}
-	cmd := exec.Command(s.Program, append(s.Args, "--listenPort", "0", "--bindAddress", "127.0.0.1", "--beatMillis", "100")...)
+	args := append(s.Args, "--listenPort", "0", "--bindAddress", "127.0.0.1", "--beatMillis", "100")
+	for _, p := range props {
+		key, value, _ := strings.Cut(p, "=")
+		args = append(args, "--"+key, value)
+	}
+	cmd := exec.Command(s.Program, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), s.Env...), out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // sent when the thread ends that started it
 	started, ended := make(chan error), make(chan struct{})

@@ -73,19 +73,18 @@ type Cloud struct {
 	fleet *Fleet
 }
 
-// Parameters takes from a NameServer's key=value properties those that are
-// the stack's to decide, as parameters of the template.
-func Parameters(props []string) (parameters map[string]string, rest []string) {
-	parameters = map[string]string{}
+// Parameters are what a NameServer's key=value properties say that is the
+// stack's to decide, as parameters of the template. Shims are told the same,
+// for what they answer by themselves.
+func Parameters(props []string) map[string]string {
+	parameters := map[string]string{}
 	for _, p := range props {
 		switch key, value, _ := strings.Cut(p, "="); key {
 		case "supportActingMaster", "orderMessageEnable", "deleteTopicWithBrokerRegistration":
 			parameters[strings.ToUpper(key[:1])+key[1:]] = value
-		default:
-			rest = append(rest, p)
 		}
 	}
-	return parameters, rest
+	return parameters
 }
 
 // Cloud starts a stack over a new table. o needs what is not the fleet's to
