@@ -113,6 +113,7 @@ type Brokers struct {
 	running  int       // calls under way
 	checking bool      // one of them confirms
 	checkAt  time.Time // before which none is to
+	batch    int       // how many brokers such a call confirms at most
 	trouble  trouble
 	overlays map[string]overlaid // by topic
 }
@@ -131,7 +132,7 @@ func New(o Options) *Brokers {
 	return &Brokers{
 		o: o, seed: maphash.MakeSeed(), wake: make(chan struct{}, 1),
 		packing: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
-		groups:  map[string]*group{}, trouble: trouble{began: make(chan struct{})},
+		groups:  map[string]*group{}, batch: api.MaxBatch, trouble: trouble{began: make(chan struct{})},
 	}
 }
 

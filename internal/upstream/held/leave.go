@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"signpost/core"
+	"signpost/internal/upstream/api"
 )
 
 // Unregister takes a broker out (request code 104), for all who hold it; or
 // with LeaseOnly, when its connection closed, what is held of it here. The
-// former is answered as a registration is, the latter at once. It returns no
-// revision: what it raises has been seen.
+// former is answered as a registration is, the latter at once. Of a broker that
+// was never here nothing is kept: the cloud has to hear it now, or else the error
+// is a core.ErrUnavailable. It returns no revision: what it raises has been seen.
 func (b *Brokers) Unregister(ctx context.Context, now time.Time, d core.Departure) (core.Revision, error) {
 	gone, err := b.depart(ctx, now, d)
 	if err != nil || gone == nil || d.LeaseOnly {
@@ -44,9 +46,12 @@ func (b *Brokers) depart(ctx context.Context, now time.Time, d core.Departure) (
 		return nil, nil
 	case r == nil && d.LeaseOnly:
 		return nil, nil
+	case r == nil && b.trouble.down:
+		return nil, &api.UnreachableError{Call: "unregister", Reason: "the API cannot be reached"}
 	case r == nil:
 		g = b.group(d.Broker)
 		r = g.at(strings.Clone(d.Cluster), strings.Clone(d.Addr), d.ID)
+		r.strange = true
 	case said.Before(r.said), d.Cluster != "" && d.Cluster != r.reg.Cluster && r.held:
 		return nil, nil
 	case d.LeaseOnly && !r.held:

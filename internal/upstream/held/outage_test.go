@@ -2,6 +2,7 @@ package held_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -237,5 +238,47 @@ func TestABrokerThatWasTakenOverComesBackWithItsNextRegistration(t *testing.T) {
 		g.wantRoute(t, "t1", "c/b1 perm 6: 0=10.6.6.6:1; ")
 		g.hold(t, a)
 		g.wantRoute(t, "t1", "c/b1 perm 6: 0=10.0.0.1:10911; ")
+	})
+}
+
+// A broker that the API does not take any more does not keep the others from
+// being confirmed.
+func TestOneOfManyThatIsRefused(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		for i := range 20 {
+			g.hold(t, broker{cluster: "c", name: fmt.Sprintf("b%02d", i), addr: fmt.Sprintf("10.0.1.%d:1", i), topics: []string{"t1", "t2"}})
+		}
+		c.mu.Lock()
+		c.forbidden = "b07"
+		c.mu.Unlock()
+		g.lose(t)
+		settle(30 * time.Second)
+		r, err := c.Route(t.Context(), time.Now(), "t1")
+		if err != nil || len(r.Brokers) != 19 {
+			t.Fatalf("%v %q", err, show(r))
+		}
+		g.wantPending(t, 0, 0)
+		if n := c.count("beats"); n > 20 {
+			t.Errorf("%d confirmations", n)
+		}
+	})
+}
+
+// What is said of a broker that was never here is not kept.
+func TestAGoodbyeOfAStranger(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		if _, err := c.Registry.Register(t.Context(), time.Now(), a.registration("elsewhere")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		g.leave(t, a)
+		c.wantRoute(t, "t1", "")
+		c.setDown(true)
+		for range 3 {
+			if err := g.depart(a.departure("tcp", false)); !errors.Is(err, core.ErrUnavailable) {
+				t.Errorf("answered %v", err)
+			}
+			g.wantPending(t, 0, 0)
+		}
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"signpost/core"
-	"signpost/internal/upstream/api"
 )
 
 const (
@@ -153,7 +152,7 @@ func (b *Brokers) nextCheck(now time.Time) task {
 			continue
 		}
 		c := g.checks(b.session)
-		if c == 0 || n+c > api.MaxBatch {
+		if c == 0 || n > 0 && n+c > b.batch {
 			continue
 		}
 		n += c
@@ -219,7 +218,7 @@ func (r *replica) checks(session string) bool {
 	if !r.held || session == "" {
 		return false
 	}
-	moves := r.session != session && (r.gone || r.heardOf())
+	moves := r.session != session && (r.gone && len(r.leases) > 0 || r.heardOf())
 	return moves || r.check && !r.gone && r.unsaid() == nil
 }
 

@@ -90,7 +90,7 @@ func (b *Brokers) take(ctx context.Context, now time.Time, reg core.Registration
 		return nil, nil // a controller gave its id to somebody newer: quietly not registered
 	}
 	r := g.at(reg.Cluster, strings.Clone(reg.Addr), reg.ID)
-	r.held, r.gone = true, false
+	r.held, r.gone, r.strange = true, false, false
 	r.reg = reg
 	r.reg.Digest, r.reg.Content, r.reg.Age = 0, nil, 0
 	r.version, r.filters = content.DataVersion, content.FilterServers

@@ -31,6 +31,7 @@ type replica struct {
 	refused bool // the last body; the broker is to say it again
 	check   bool // to be confirmed, for something of its group has changed
 	shown   bool // the cloud has had it, or it was answered that it is registered
+	strange bool // it was never here: somebody said only that it left
 }
 
 // drop is how a broker left; both may be.
@@ -215,6 +216,15 @@ func (g *group) left(addr, session string) {
 	}
 	told.Replicas = slices.DeleteFunc(told.Replicas, func(r core.Replica) bool { return r.Addr == addr && len(r.Leases) == 0 })
 	g.told = told
+}
+
+// promote has a slave that is the lowest of its group now heard in full, if it is
+// connected here and of 5.x: its topics did not count before.
+func (g *group) promote(lowest core.Replica) {
+	r := g.find(lowest.Addr)
+	if r != nil && r.held && lowest.ID != core.MasterID && r.reg.ActingMaster != core.ActingMasterUnknown {
+		r.again()
+	}
 }
 
 // raised notes a revision that a call about the group has raised.

@@ -312,6 +312,7 @@ func (b *Brokers) confirm(ctx context.Context, groups []*group) {
 	for i, c := range all {
 		switch {
 		case v == refused && len(groups) == 1:
+			c.r.session = session
 			c.r.forget(c.said)
 			away = append(away, c)
 			continue
@@ -343,7 +344,11 @@ func (b *Brokers) confirm(ctx context.Context, groups []*group) {
 			g.rest(b.o.Now(), v)
 		}
 	}
-	b.checking, b.checkAt = false, b.o.Now().Add(checkPause)
+	b.checking = false
+	b.checkAt = b.o.Now().Add(checkPause)
+	if v == refused {
+		b.checkAt = b.o.Now().Add(checkPause / 10)
+	}
 	b.mu.Unlock()
 	for _, c := range away {
 		b.giveUp(ctx, c.g, c.r)

@@ -50,18 +50,19 @@ var errUnreachable = &api.UnreachableError{Call: "any", Reason: "the link is cut
 // cloud is the API: a registry that any number of gateways speak to.
 type cloud struct {
 	*core.Registry
-	store  *memory.Store
-	mu     sync.Mutex
-	down   bool
-	faults func(call string) fault          // nil: all are fine
-	link   func(gateway, call string) fault // the same by gateway
-	delay  func(call string) time.Duration  // of each way; nil: none
-	calls  map[string]int
-	said   []string       // registrations and departures that were heard
-	now    map[string]int // calls under way by broker
-	worst  int            // how many were at one broker at a time
-	most   int            // and in all
-	under  int
+	store     *memory.Store
+	mu        sync.Mutex
+	down      bool
+	faults    func(call string) fault          // nil: all are fine
+	link      func(gateway, call string) fault // the same by gateway
+	delay     func(call string) time.Duration  // of each way; nil: none
+	calls     map[string]int
+	forbidden string         // a broker of which nothing is taken
+	said      []string       // registrations and departures that were heard
+	now       map[string]int // calls under way by broker
+	worst     int            // how many were at one broker at a time
+	most      int            // and in all
+	under     int
 }
 
 func newCloud() *cloud {
@@ -207,6 +208,9 @@ func (c *cloud) gateway(t *testing.T, ctx context.Context, name string) *gateway
 
 func (g *gateway) Register(ctx context.Context, session string, r api.Registration) (said api.Registered, err error) {
 	defer g.cloud.enter(g.name + " " + r.Broker)()
+	if r.Broker == g.cloud.forbidden {
+		return said, core.ErrForbidden
+	}
 	age := time.Since(r.Said)
 	err = g.cloud.call(ctx, g.name, "register", func(now time.Time) error {
 		reg := r.Registration
@@ -242,6 +246,10 @@ func (g *gateway) Beats(ctx context.Context, session string, beats []api.Beat) (
 	for i, b := range beats {
 		names = append(names, g.name+" "+b.Broker)
 		ages[i] = time.Since(b.Said)
+		if b.Broker == g.cloud.forbidden {
+			g.cloud.fault(g.name, "beats") // is counted
+			return nil, api.Meta{}, core.ErrForbidden
+		}
 	}
 	slices.Sort(names)
 	defer g.cloud.enter(slices.Compact(names)...)()
