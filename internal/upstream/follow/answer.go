@@ -110,15 +110,16 @@ func (f *Follower) takeIn(answers []answer, batch []*flight, revision core.Revis
 
 // keep files a route.
 func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time.Time, changed *touched) {
-	f.asker.end(fl, a.route, nil, nil)
 	cur := f.table.find(fl.topic)
-	if cur.after(fl.era, revision) {
-		return // it is answered to those who wait for it, and to nobody else
+	fl.old = cur.after(fl.era, revision)
+	defer f.asker.end(fl, a.route, nil, nil)
+	if fl.old {
+		return // it is answered to those who wait for it, if it comes to that, and to nobody else
 	}
 	until := sent.Sub(f.epoch) + a.validFor
 	if fl.generation != f.generation || changed.hits(fl.topic, a.route, a.silent, revision) ||
 		cur != nil && cur.route != nil && cur != fl.was && cur.revision == revision && cur.etag != a.etag {
-		until = stale // what was said meanwhile, or at the same moment, is something else
+		until, fl.old = stale, true // what was said meanwhile, or at the same moment, is something else
 	}
 	e := cur
 	if e == nil || e.route != a.route {
@@ -149,8 +150,9 @@ func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time
 func (f *Follower) absent(fl *flight, a *answer, revision core.Revision, sent time.Time, changed *touched) {
 	validFor := min(a.validFor, absentTime)
 	none := &core.NoTopicError{ValidUntil: sent.Add(validFor)}
-	f.asker.end(fl, nil, none, nil)
 	cur := f.table.find(fl.topic)
+	fl.old = cur.after(fl.era, revision) || fl.generation != f.generation || changed.hits(fl.topic, nil, nil, revision)
+	defer f.asker.end(fl, nil, none, nil)
 	if cur.after(fl.era, revision) {
 		return
 	}
@@ -158,7 +160,7 @@ func (f *Follower) absent(fl *flight, a *answer, revision core.Revision, sent ti
 		f.table.remove(fl.topic)
 		f.forget([]string{fl.topic})
 	}
-	if fl.generation != f.generation || changed.hits(fl.topic, nil, nil, revision) {
+	if fl.old {
 		return // it may have one again
 	}
 	f.table.sweepAbsent(f.o.Now().Sub(f.epoch))

@@ -16,7 +16,9 @@ const (
 	// askTime bounds one call for routes with its repetitions.
 	askTime = 4 * time.Second
 	// Clients wait 3 s. Who can be answered as it was known last waits less.
-	patience      = 2500 * time.Millisecond
+	patience = 2500 * time.Millisecond
+	// repeats is how often a lookup asks again since changes overtook it.
+	repeats       = 3
 	stalePatience = time.Second
 	// maxCalls is how many calls for routes are under way at the same time.
 	maxCalls = 4
@@ -43,6 +45,7 @@ type flight struct {
 	route  *core.Route
 	absent *core.NoTopicError
 	err    error
+	old    bool // it may be from before what was heard meanwhile
 }
 
 // asker asks for topics, many in one call.
@@ -62,9 +65,25 @@ func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (*core.
 	if !askable(topic) {
 		return nil, &core.NoTopicError{ValidUntil: now.Add(absentTime)}
 	}
+	began := f.o.Now()
 	fl, last, err := f.want(topic)
 	if err == nil {
-		err = fl.wait(ctx, last != nil)
+		err = fl.wait(ctx, firstPatience(last != nil))
+	}
+	for range repeats {
+		left := patience - f.o.Now().Sub(began)
+		if err != nil || !fl.old || left <= 0 {
+			break
+		}
+		// Something was promised meanwhile that this answer may not have.
+		if route, err, ok := f.Known(f.o.Now(), topic); ok {
+			return route, err
+		}
+		again, _, failed := f.want(topic)
+		if failed != nil || again.wait(ctx, left) != nil {
+			break // so it is all there is
+		}
+		fl = again
 	}
 	switch {
 	case err == nil && fl.route == nil:
@@ -77,12 +96,16 @@ func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (*core.
 	return nil, err
 }
 
-// wait waits for what comes of it, not as long if something is known already.
-func (fl *flight) wait(ctx context.Context, known bool) error {
-	most := patience
+// firstPatience is how long a lookup waits, less if something is known already.
+func firstPatience(known bool) time.Duration {
 	if known {
-		most = stalePatience
+		return stalePatience
 	}
+	return patience
+}
+
+// wait waits for what comes of it, for that long at most.
+func (fl *flight) wait(ctx context.Context, most time.Duration) error {
 	defer core.Waiting(ctx)()
 	timer := time.NewTimer(most)
 	defer timer.Stop()
