@@ -107,6 +107,9 @@ func (b *broker) stop(inOrder bool) {
 	b.since = time.Time{}
 	b.mu.Unlock()
 	for _, l := range b.lines {
+		l.disown()
+	}
+	for _, l := range b.lines {
 		if inOrder {
 			l.leave()
 		}
@@ -175,6 +178,7 @@ type line struct {
 	conn   *load.Client
 	epoch  int              // raised with each end of a connection
 	holds  map[string]int32 // topics that were accepted on this connection
+	since  time.Time        // that the first were
 	told   int64            // the version that the shim has told the API before it answered
 }
 
@@ -224,6 +228,16 @@ func (l *line) has(topic string) (epoch int, ok bool) {
 	return l.epoch, ok
 }
 
+// String is what there is to know of it when something is wrong.
+func (l *line) String() string {
+	l.broker.mu.Lock()
+	b := fmt.Sprintf("%s at %s, which lives for %v and says version %d", l.broker.name, l.broker.addr, time.Since(l.broker.since).Round(time.Millisecond), l.broker.version)
+	l.broker.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprintf("%s, accepted on connection %d for %v", b, l.epoch, time.Since(l.since).Round(time.Millisecond))
+}
+
 // run registers as a broker does, until ctx ends.
 func (l *line) run(ctx context.Context, report func(string, ...any)) {
 	timer := time.NewTimer(rand.N(period))
@@ -267,6 +281,9 @@ func (l *line) register(report func(string, ...any)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.epoch == epoch {
+		if l.holds == nil {
+			l.since = time.Now()
+		}
 		l.holds = what.topics
 	}
 	if took < waited && l.front.works(began) {
@@ -313,17 +330,20 @@ func (l *line) lost(epoch int) {
 	l.poke()
 }
 
-// leave says goodbye, if there is a connection, and has what the shim answered
-// before count no more.
-func (l *line) leave() {
+// disown has what the shim has answered, or is about to, count no more.
+func (l *line) disown() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.epoch++
 	l.holds = nil
-	l.mu.Unlock()
+}
+
+// leave says goodbye, if there is a connection.
+func (l *line) leave() {
 	l.talk.Lock()
 	defer l.talk.Unlock()
 	l.mu.Lock()
 	conn := l.conn
-	l.holds = nil
 	l.mu.Unlock()
 	if conn == nil {
 		return

@@ -103,8 +103,8 @@ func (s *soak) ask(c *client, topic string) {
 		}
 		s.judged.Add(1)
 		if _, ok := rows[h.line.broker.name]; !ok {
-			s.report("%s, asked for %s, leaves out %s, which it has accepted, after %v: code %d, %d brokers: %.300s",
-				f.name, topic, h.line.broker.name, took, a.Code, len(rows), a.Header)
+			s.report("%s, asked for %s, leaves out %v; after %v: code %d, %d brokers: %.300s",
+				f.name, topic, h.line, took, a.Code, len(rows), a.Header)
 			return
 		}
 	}
