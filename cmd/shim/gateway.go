@@ -22,7 +22,7 @@ const gatewaySuffix = ".gateway"
 // its own.
 func gatewayID(u config.Upstream) (string, error) {
 	if u.Gateway != "" {
-		return u.Gateway, api.CheckName("gateway", u.Gateway)
+		return u.Gateway, api.CheckIdentifier("gateway", u.Gateway)
 	}
 	made := "shim-" + strings.ToLower(rand.Text()[:13])
 	if u.StateFile == "" {
@@ -40,7 +40,7 @@ func gatewayID(u config.Upstream) (string, error) {
 	if id == "" {
 		return "", fmt.Errorf("%s is empty: remove it, and another id is made", path)
 	}
-	return id, api.CheckName(path, id)
+	return id, api.CheckIdentifier(path, id)
 }
 
 // keepGateway writes the id so that it is there as a whole or not at all.

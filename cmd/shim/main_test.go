@@ -44,20 +44,22 @@ func TestExitCodes(t *testing.T) {
 		code int
 		says string // on standard output or error
 	}{
-		"help":                {[]string{"-h"}, 0, "usage: shim"},
-		"print":               {[]string{"-p"}, 0, "beatMillis=5000\n"},
-		"bad option":          {[]string{"--no-such-key", "1"}, 1, "no-such-key"},
-		"no endpoint":         {nil, 255, "endpoint \"\" (default) is missing"},
-		"no URL":              {[]string{"--endpoint", "localhost:3000", "--signing", "none"}, 255, "endpoint: does not begin with https://"},
-		"beats too slow":      {[]string{"--endpoint", api, "--beatMillis", "7001"}, 255, "beatMillis"},
-		"token and signature": {[]string{"--endpoint", api, "--signing", "iam", "--tokenFile", "t"}, 255, "tokenFile \"t\" (flag --tokenFile) does not go with signing=iam"},
-		"no token":            {[]string{"--endpoint", api, "--signing", "token"}, 255, "needs tokenFile"},
-		"no token file":       {[]string{"--endpoint", api, "--tokenFile", filepath.Join(dir, "absent")}, 255, "absent"},
-		"no credentials":      {[]string{"--endpoint", api}, 255, "no AWS credentials"},
-		"no region":           {[]string{"--endpoint", "https://api.example.com"}, 255, "region: is missing"},
-		"state is a folder":   {[]string{"--endpoint", api, "--signing", "none", "--stateFile", dir}, 255, "stateFile: "},
-		"port in use":         {[]string{"--endpoint", api, "--signing", "none", "--listenPort", port}, 255, "listenPort"},
-		"damaged gateway":     {[]string{"--endpoint", api, "--signing", "none", "--gateway", "a\tb"}, 255, "gateway"},
+		"help":                 {[]string{"-h"}, 0, "usage: shim"},
+		"print":                {[]string{"-p"}, 0, "beatMillis=5000\n"},
+		"bad option":           {[]string{"--no-such-key", "1"}, 1, "no-such-key"},
+		"no endpoint":          {nil, 255, "endpoint \"\" (default) is missing"},
+		"no URL":               {[]string{"--endpoint", "localhost:3000", "--signing", "none"}, 255, "endpoint: does not begin with https://"},
+		"beats too slow":       {[]string{"--endpoint", api, "--beatMillis", "7001"}, 255, "beatMillis"},
+		"token and signature":  {[]string{"--endpoint", api, "--signing", "iam", "--tokenFile", "t"}, 255, "tokenFile \"t\" (flag --tokenFile) does not go with signing=iam"},
+		"no token":             {[]string{"--endpoint", api, "--signing", "token"}, 255, "needs tokenFile"},
+		"no token file":        {[]string{"--endpoint", api, "--tokenFile", filepath.Join(dir, "absent")}, 255, "absent"},
+		"no credentials":       {[]string{"--endpoint", api}, 255, "no AWS credentials"},
+		"no region":            {[]string{"--endpoint", "https://api.example.com"}, 255, "region: is missing"},
+		"state is a folder":    {[]string{"--endpoint", api, "--signing", "none", "--stateFile", dir}, 255, "stateFile: "},
+		"port in use":          {[]string{"--endpoint", api, "--signing", "none", "--listenPort", port}, 255, "listenPort"},
+		"damaged gateway":      {[]string{"--endpoint", api, "--signing", "none", "--gateway", "a\tb"}, 255, "gateway"},
+		"gateway with a space": {[]string{"--endpoint", api, "--signing", "none", "--gateway", "rack 7"}, 255, "gateway"},
+		"long gateway":         {[]string{"--endpoint", api, "--signing", "none", "--gateway", strings.Repeat("x", 65)}, 255, "gateway"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr daemontest.Output

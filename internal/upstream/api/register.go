@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -251,6 +252,20 @@ func CheckName(field, name string) error {
 		return &core.FieldError{Field: field, Reason: "is not UTF-8"}
 	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return &core.FieldError{Field: field, Reason: "has a control character"}
+	}
+	return nil
+}
+
+// maxIdentifier is what the API allows an identifier to have, in bytes.
+const maxIdentifier = 64
+
+var identifier = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
+
+// CheckIdentifier refuses, as a *core.FieldError, what the API takes for no id
+// of a session or a gateway.
+func CheckIdentifier(field, id string) error {
+	if len(id) > maxIdentifier || !identifier.MatchString(id) {
+		return &core.FieldError{Field: field, Reason: fmt.Sprintf("is not 1 to %d of A-Z a-z 0-9 . _ ~ -", maxIdentifier)}
 	}
 	return nil
 }

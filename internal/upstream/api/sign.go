@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go/logging"
 
 	"signpost/core"
@@ -48,7 +49,24 @@ func Credentials(ctx context.Context, region string) (provider aws.CredentialsPr
 	if err != nil {
 		return nil, "", fmt.Errorf("the AWS configuration: %w", err)
 	}
-	return cfg.Credentials, cfg.Region, nil
+	return discreet{cfg.Credentials}, cfg.Region, nil
+}
+
+// discreet finds credentials, and does not tell what a credential_process
+// printed that cannot be read: the SDK's error has all of it, keys too.
+type discreet struct{ from aws.CredentialsProvider }
+
+// Retrieve returns the credentials.
+func (d discreet) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	creds, err := d.from.Retrieve(ctx)
+	var process *processcreds.ProviderError
+	if !errors.As(err, &process) {
+		return creds, err
+	}
+	if cause := errors.Unwrap(process.Err); cause != nil { // what is around it may quote the output
+		return creds, fmt.Errorf("credential_process: %w", cause)
+	}
+	return creds, fmt.Errorf("credential_process: %w", process.Err)
 }
 
 // signer says in a request who makes it. The time is by the API's clock.

@@ -344,6 +344,11 @@ func TestCredentialsChain(t *testing.T) {
 	if first, second := key(p), key(p); first != "AKID2" || second != "AKID3" {
 		t.Errorf("keys that are soon over: %q, %q", first, second)
 	}
+	write(process, "#!/bin/sh\necho a warning before; echo '{\"SecretAccessKey\":\""+secret+"\"}'\n", 0o700)
+	p, _ = find("")
+	if _, err := p.Retrieve(t.Context()); err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("what a process prints that is not JSON: %v", err)
+	}
 	t.Setenv("AWS_PROFILE", "other")
 	if p, in = find(""); in != "eu-west-2" || key(p) != "AKIDOTHER" {
 		t.Errorf("the profile's are %q in %q", key(p), in)
