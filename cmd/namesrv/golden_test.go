@@ -32,7 +32,7 @@ func TestAnswersAreThoseOfTheRealServers(t *testing.T) {
 // captures' own.
 func replayAll(t *testing.T, j *golden.Judge, atOnce int, flags func() ([]string, error)) []scenario.Difference {
 	t.Helper()
-	return golden.ReplayAll(t, j, atOnce, func(dir, file string, _ []string) (golden.Server, error) {
+	return golden.Replays{AtOnce: atOnce, Start: func(dir, file string, _ []string) (golden.Server, error) {
 		args := []string{"-c", file}
 		if flags != nil {
 			more, err := flags()
@@ -46,7 +46,7 @@ func replayAll(t *testing.T, j *golden.Judge, atOnce int, flags func() ([]string
 			return golden.Server{}, err
 		}
 		return golden.Server{Addr: p.Addr, Stop: p.Stop}, nil
-	})
+	}}.All(t, j)
 }
 
 // TestCompatTellsWhatDiffers keeps COMPAT.md and golden.Accepted together.

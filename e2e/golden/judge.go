@@ -67,6 +67,10 @@ func (j *Judge) find(d scenario.Difference) int {
 // Accepts says whether a rule covers the difference.
 func (j *Judge) Accepts(d scenario.Difference) bool { return j.find(d) >= 0 }
 
+func (j *Judge) acceptsAll(differences []scenario.Difference) bool {
+	return !slices.ContainsFunc(differences, func(d scenario.Difference) bool { return !j.Accepts(d) })
+}
+
 // Needless tells of the cases that cover none of the differences.
 func (j *Judge) Needless(found []scenario.Difference) []string {
 	used := make([]bool, len(j.cases))
