@@ -62,6 +62,9 @@ const (
 	// done.
 	firstTime = 5 * time.Minute
 	quiet     = 5 * time.Second
+	// concurrency is of each function: more than a shim has calls under way. An
+	// AWS account has a thousand.
+	concurrency = 24
 )
 
 // Run measures everything.
@@ -158,7 +161,7 @@ func (b *bench) command(s *fleet.Shim) process.Command {
 
 // cloud calls do with a cloud of its own.
 func (b *bench) cloud(ctx context.Context, do func(*fleet.Cloud) error) error {
-	c, err := b.fleet.Cloud(ctx, stack.Options{Metered: true})
+	c, err := b.fleet.Cloud(ctx, stack.Options{Metered: true, Concurrency: concurrency})
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,8 @@ func (w *world) first(ctx context.Context, t *traffic, name string) error {
 		case time.Since(start) > period+quiet:
 			w.record("first-"+name+"-time", last.Sub(start).Seconds())
 			w.record("first-"+name, float64(w.link.Calls("")-calls))
+			w.record("first-"+name+"-lacked", 100*float64(t.lacked)/float64(max(1, t.looked)))
+			t.calm = true
 			return nil
 		}
 		if time.Since(start) > firstTime {

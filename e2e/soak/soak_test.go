@@ -28,6 +28,8 @@ const (
 	startTime  = 4 * time.Minute
 	settleTime = 2 * time.Minute
 	lookers    = 3 // clients of each shim
+	// concurrency is of each function: more than two shims have calls under way.
+	concurrency = 48
 	// shown is how many failures and differences are told.
 	shown = 10
 )
@@ -77,7 +79,7 @@ func TestSoak(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	cloud, err := world.Cloud(t.Context(), stack.Options{})
+	cloud, err := world.Cloud(t.Context(), stack.Options{Concurrency: concurrency})
 	if err != nil {
 		t.Fatal(err)
 	}
