@@ -20,12 +20,18 @@ func (b *Brokers) Unregister(ctx context.Context, now time.Time, d core.Departur
 	if err != nil || gone == nil || d.LeaseOnly {
 		return 0, err
 	}
-	if !b.settled(ctx, gone.done) {
-		b.o.Observer.Answered()
-		return 0, nil
+	switch {
+	case b.settled(ctx, gone.done, gone.strange):
+		return 0, gone.err
+	case gone.strange:
+		return 0, errUnheard
 	}
-	return 0, gone.err
+	b.o.Observer.Answered()
+	return 0, nil
 }
+
+// errUnheard tells that the cloud did not hear of a departure.
+var errUnheard = &api.UnreachableError{Call: "unregister", Reason: "the API cannot be reached"}
 
 // depart takes the departure; nil if the cloud need not hear of it.
 func (b *Brokers) depart(ctx context.Context, now time.Time, d core.Departure) (*drop, error) {
@@ -46,8 +52,8 @@ func (b *Brokers) depart(ctx context.Context, now time.Time, d core.Departure) (
 		return nil, nil
 	case r == nil && d.LeaseOnly:
 		return nil, nil
-	case r == nil && b.trouble.down:
-		return nil, &api.UnreachableError{Call: "unregister", Reason: "the API cannot be reached"}
+	case b.trouble.down && (r == nil || r.strange):
+		return nil, errUnheard
 	case r == nil:
 		g = b.group(d.Broker)
 		r = g.at(strings.Clone(d.Cluster), strings.Clone(d.Addr), d.ID)
@@ -58,6 +64,7 @@ func (b *Brokers) depart(ctx context.Context, now time.Time, d core.Departure) (
 		return nil, nil
 	}
 	gone := r.leave(said, !d.LeaseOnly)
+	gone.strange = r.strange
 	b.reconcile(g, lg, now, said)
 	b.changed(g)
 	return gone, nil

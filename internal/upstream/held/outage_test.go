@@ -258,8 +258,11 @@ func TestOneOfManyThatIsRefused(t *testing.T) {
 			t.Fatalf("%v %q", err, show(r))
 		}
 		g.wantPending(t, 0, 0)
-		if n := c.count("beats"); n > 20 {
+		if n := c.count("beats"); n > 30 {
 			t.Errorf("%d confirmations", n)
+		}
+		if _, err := g.DataVersion(t.Context(), time.Now(), "c", "b07", "10.0.1.7:1"); !errors.Is(err, core.ErrNotFound) {
+			t.Errorf("the one: %v", err)
 		}
 	})
 }

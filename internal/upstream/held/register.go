@@ -117,7 +117,7 @@ func (b *Brokers) await(ctx context.Context, reg core.Registration, x *body) (co
 	b.mu.Lock()
 	done := x.done
 	b.mu.Unlock()
-	settled := b.settled(ctx, done)
+	settled := b.settled(ctx, done, false)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if settled {
@@ -131,13 +131,16 @@ func (b *Brokers) await(ctx context.Context, reg core.Registration, x *body) (co
 	return b.answerLocked(reg), nil
 }
 
-// settled waits until done, but not for long, and not while the cloud cannot be
-// reached.
-func (b *Brokers) settled(ctx context.Context, done <-chan struct{}) bool {
+// settled waits until done, but not for long; and not while the cloud cannot be
+// reached, unless its own word is wanted.
+func (b *Brokers) settled(ctx context.Context, done <-chan struct{}, wanted bool) bool {
 	defer core.Waiting(ctx)()
 	b.mu.Lock()
 	down := b.trouble.began
 	b.mu.Unlock()
+	if wanted {
+		down = nil
+	}
 	timer := time.NewTimer(answerTime)
 	defer timer.Stop()
 	select {

@@ -39,6 +39,8 @@ type drop struct {
 	all   time.Time // when it said so itself (104); zero: it did not
 	lease time.Time // when its connection closed, or its time was up; zero: neither
 
+	strange bool // the broker was never here
+
 	settled bool
 	err     error
 	done    chan struct{} // closed when the cloud knows
