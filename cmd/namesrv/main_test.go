@@ -74,6 +74,7 @@ func TestExitCodesAreJavas(t *testing.T) {
 		says string // on standard output or error
 	}{
 		"help":           {[]string{"-h"}, 0, "usage: namesrv"},
+		"version":        {[]string{"--version"}, 0, "namesrv "},
 		"print":          {[]string{"-p", "--listenPort", "1234"}, 0, "listenPort=1234\n"},
 		"bad option":     {[]string{"--no-such-key", "1"}, 1, "no-such-key"},
 		"no such file":   {[]string{"-c", filepath.Join(dir, "absent")}, 255, "absent"},

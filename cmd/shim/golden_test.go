@@ -24,7 +24,7 @@ func TestAnswersAreThoseOfTheRealServers(t *testing.T) {
 			OrderMessages: on("orderMessageEnable"), ActingMaster: on("supportActingMaster"),
 			DeleteTopicsOnRegistration: on("deleteTopicWithBrokerRegistration"),
 		})
-		p, err := daemontest.Start(t, run, c.flags(dir, "-c", file)...)
+		p, err := daemontest.Start(t, run, c.flags(dir, "-c", file, "--stateFile", "")...)
 		if err != nil {
 			return golden.Server{}, err
 		}

@@ -45,6 +45,7 @@ func TestExitCodes(t *testing.T) {
 		says string // on standard output or error
 	}{
 		"help":                 {[]string{"-h"}, 0, "usage: shim"},
+		"version":              {[]string{"--version"}, 0, "shim "},
 		"print":                {[]string{"-p"}, 0, "beatMillis=5000\n"},
 		"bad option":           {[]string{"--no-such-key", "1"}, 1, "no-such-key"},
 		"no endpoint":          {nil, 255, "endpoint \"\" (default) is missing"},

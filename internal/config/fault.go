@@ -9,6 +9,10 @@ import (
 // ErrHelp is what [Load] returns for -h: print [Help] and exit with 0.
 var ErrHelp = errors.New("help requested")
 
+// ErrVersion is what [Load] returns for --version: print which one it is and exit
+// with 0.
+var ErrVersion = errors.New("version requested")
+
 // UsageError is a command line that cannot be read: an unknown flag, a flag
 // without its value, or an argument that is not a flag.
 type UsageError struct{ Err error }
@@ -58,12 +62,12 @@ func (fs Faults) Unwrap() []error {
 }
 
 // ExitCode is the exit code of Java's NamesrvStartup for what [Load], or the
-// start after it, returned: 0 for success and help, 1 for a bad option, 255
+// start after it, returned: 0 for success, help and version, 1 for a bad option, 255
 // for anything else. Java's 254, no ROCKETMQ_HOME, has no counterpart.
 func ExitCode(err error) int {
 	var usage *UsageError
 	switch {
-	case err == nil, errors.Is(err, ErrHelp):
+	case err == nil, errors.Is(err, ErrHelp), errors.Is(err, ErrVersion):
 		return 0
 	case errors.As(err, &usage):
 		return 1

@@ -26,6 +26,7 @@ func newFlagSet(program Program) *pflag.FlagSet {
 	flags.BoolP("printConfigItem", "p", false, "print the configuration and exit")
 	flags.StringP("namesrvAddr", "n", "", "accepted as Java does, without meaning here")
 	flags.BoolP("help", "h", false, "print this help and exit")
+	flags.Bool("version", false, "print the version and exit")
 	for _, k := range table {
 		flags.String(k.Name, k.Default, k.Meaning)
 	}
@@ -33,7 +34,7 @@ func newFlagSet(program Program) *pflag.FlagSet {
 }
 
 // readArgs reads the arguments (without the program's name). It returns
-// [ErrHelp] or a [*UsageError].
+// [ErrHelp], [ErrVersion] or a [*UsageError].
 func readArgs(program Program, args []string) (commandLine, error) {
 	flags := newFlagSet(program)
 	if err := flags.Parse(spellOutBools(flags, args)); err != nil {
@@ -44,6 +45,9 @@ func readArgs(program Program, args []string) (commandLine, error) {
 	}
 	if flags.Changed("help") {
 		return commandLine{}, ErrHelp
+	}
+	if flags.Changed("version") {
+		return commandLine{}, ErrVersion
 	}
 	// An empty name is a script's unset variable, not a wish for no file.
 	if f := flags.Lookup("configFile"); f.Changed && f.Value.String() == "" {

@@ -12,12 +12,13 @@ const helpWidth = 110
 // Help is the text for -h.
 func Help(program Program) string {
 	var b strings.Builder
-	b.WriteString("usage: " + string(program) + ` [-c FILE] [-p] [-n ADDR] [-h] [--KEY VALUE]...
+	b.WriteString("usage: " + string(program) + ` [-c FILE] [-p] [-n ADDR] [-h] [--version] [--KEY VALUE]...
 
   -c, --configFile FILE    Java properties file with any of the keys below
   -p, --printConfigItem    print the configuration and exit
   -n, --namesrvAddr ADDR   accepted as by Java's mqnamesrv; has no meaning here
   -h, --help               print this help and exit
+      --version            print the version and exit
 
 Each key is a flag, a key of the file and an environment variable: listenPort is --listenPort 9876,
 listenPort=9876 and ` + byName["listenPort"].Env() + `=9876. A flag wins over the environment, that over the

@@ -18,7 +18,7 @@ import (
 // the program's name, environ is as [os.Environ] gives it, home is the user's
 // home directory ([HomeDir]).
 //
-// The error is [ErrHelp], a [*UsageError], or [Faults] with everything that is
+// The error is [ErrHelp], [ErrVersion], a [*UsageError], or [Faults] with everything that is
 // wrong, a missing file included; [ExitCode] knows what to exit with. Of a key
 // that is set in several places only the value in effect is checked.
 func Load(program Program, args, environ []string, home string) (*Config, error) {

@@ -174,6 +174,7 @@ func TestExitCodes(t *testing.T) {
 		"nothing":            {nil, 0},
 		"help":               {[]string{"-h"}, 0},
 		"help, long":         {[]string{"--help"}, 0},
+		"version":            {[]string{"--version"}, 0},
 		"print":              {[]string{"-p"}, 0},
 		"unused":             {[]string{"-n", "127.0.0.1:9876"}, 0},
 		"unknown flag":       {[]string{"--listenport", "1"}, 1},

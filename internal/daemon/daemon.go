@@ -95,6 +95,10 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 	case errors.Is(err, config.ErrHelp):
 		fmt.Fprint(stdout, config.Help(p.Config))
 		return err
+	case errors.Is(err, config.ErrVersion):
+		version, goVersion, revision := build()
+		fmt.Fprintf(stdout, "%s %s, revision %s, %s\n", p.Config, version, revision, goVersion)
+		return err
 	case err != nil:
 		fmt.Fprintln(stderr, err)
 		return err

@@ -44,8 +44,9 @@ func newMetrics() *Metrics {
 	return m
 }
 
-func buildInfo() prometheus.Collector {
-	version, goVersion, revision := "unknown", "unknown", "unknown"
+// build is what runs.
+func build() (version, goVersion, revision string) {
+	version, goVersion, revision = "unknown", "unknown", "unknown"
 	if b, ok := debug.ReadBuildInfo(); ok {
 		version, goVersion = b.Main.Version, b.GoVersion
 		for _, s := range b.Settings {
@@ -54,6 +55,11 @@ func buildInfo() prometheus.Collector {
 			}
 		}
 	}
+	return version, goVersion, revision
+}
+
+func buildInfo() prometheus.Collector {
+	version, goVersion, revision := build()
 	g := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "signpost_build_info", Help: "Always 1; the labels say what runs.",
 		ConstLabels: prometheus.Labels{"version": version, "go": goVersion, "revision": revision},
