@@ -55,10 +55,9 @@ func (w *world) first(ctx context.Context, t *traffic, name string) error {
 		return err
 	}
 	w.record("first-"+name+"-answered", float64(results[0].Elapsed)/float64(time.Millisecond))
-	brokers, asking := t.brokers(w.brokers), t.clients(w.clients)
 	registered := func() int { return w.link.Calls("PUT /v1/register/broker") + w.link.Calls("POST /v1/register/beats") }
 	for before, last := registered(), time.Now(); ; {
-		if _, err := w.loop.Run(ctx, quiet, false, brokers, asking); err != nil {
+		if _, err := w.loop.Run(ctx, quiet, false, t.brokers(w.brokers), t.clients(w.clients)); err != nil {
 			return err
 		}
 		switch now := registered(); {

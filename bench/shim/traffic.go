@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,13 +32,15 @@ const (
 )
 
 // traffic is what brokers and clients say of themselves, for as long as it
-// takes. Its turns go on from one run to the next.
+// takes. It goes on from one run to the next.
 type traffic struct {
 	fleet load.Fleet
 	said  [][]load.Request // by broker, what it says in a period, in order
 	turn  []int            // by broker
 	asks  []load.Request   // by topic
 	asked []int            // by client
+	words int              // of all brokers so far
+	looks int              // of all clients
 	exact bool             // nobody else has its topics
 	seen  int
 
@@ -148,7 +151,8 @@ func (t *traffic) first(conns []*load.Conn) *load.Work {
 	}
 }
 
-// brokers has them say what they say, at their pace, spread over the period.
+// brokers has them say what they say, at their pace, spread over the period. A
+// run begins where the last one ended.
 func (t *traffic) brokers(conns []*load.Conn) *load.Work {
 	each := len(t.said[0])
 	for b := range t.turn {
@@ -156,10 +160,13 @@ func (t *traffic) brokers(conns []*load.Conn) *load.Work {
 			t.turn[b] = b * each / len(t.turn)
 		}
 	}
+	from := t.words % len(conns)
 	return &load.Work{
-		Conns: conns, InFlight: 1, Check: t.accepted,
+		Conns: slices.Concat(conns[from:], conns[:from]), InFlight: 1, Check: t.accepted,
 		Rate: float64(each*len(conns)) / period.Seconds(),
-		Next: func(broker int) (*load.Request, int) {
+		Next: func(place int) (*load.Request, int) {
+			t.words++
+			broker := (from + place) % len(conns)
 			t.turn[broker]++
 			return &t.said[broker][t.turn[broker]%each], broker
 		},
@@ -175,10 +182,13 @@ func (t *traffic) accepted(broker int, a load.Answer) error {
 
 // clients has them ask for their topics, spread over the period.
 func (t *traffic) clients(conns []*load.Conn) *load.Work {
+	from := t.looks % len(conns)
 	return &load.Work{
-		Conns: conns, InFlight: 1,
+		Conns: slices.Concat(conns[from:], conns[:from]), InFlight: 1,
 		Rate: float64(topicsPerClient*len(conns)) / period.Seconds(),
-		Next: func(client int) (*load.Request, int) {
+		Next: func(place int) (*load.Request, int) {
+			t.looks++
+			client := (from + place) % len(conns)
 			t.asked[client]++
 			n := (client*topicsPerClient + t.asked[client]%topicsPerClient) % len(t.asks)
 			return &t.asks[n], n
