@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +72,13 @@ func TestARestartWhileTheAPIIsDown(t *testing.T) {
 }
 
 func TestAShimThatKnowsNothingIsNotReady(t *testing.T) {
+	slave := registration("b1", "10.0.0.2:10911", "t1", "t2")
+	slave.ExtFields = slices.Clone(slave.ExtFields)
+	for i, f := range slave.ExtFields {
+		if f.Key == "brokerId" {
+			slave.ExtFields[i].Value = "1"
+		}
+	}
 	c := newCloud(t, core.Rules{})
 	c.down.Store(true)
 	p := c.launch(t, t.TempDir())
@@ -83,6 +91,21 @@ func TestAShimThatKnowsNothingIsNotReady(t *testing.T) {
 	})
 	wantTrouble(t, p, routeOf("t1"))
 	wantTrouble(t, p, remoting.Command{Code: remoting.GetAllTopicListFromNameServer})
+
+	// But it takes brokers in, and shows them.
+	broker := p.Dial()
+	defer broker.Close()
+	for range 2 {
+		if got := p.Call(broker, registration("b1", "10.0.0.1:10911", "t1", "t2")); got.Code != remoting.Success || len(got.Body) != 0 {
+			t.Errorf("a broker is answered %v %q %q", got.Code, got.Remark, got.Body)
+		}
+	}
+	if got := p.Call(broker, slave); got.Code != remoting.Success || !strings.Contains(fmt.Sprint(got.ExtFields), "10.0.0.1:10911") {
+		t.Errorf("its slave is answered %v %q %v", got.Code, got.Remark, got.ExtFields)
+	}
+	if got := answer(p, "t1"); got != remoting.Success {
+		t.Errorf("its topic: %v", got)
+	}
 	c.down.Store(false)
 	eventually(t, p, "ready", func() bool { return connected(p) })
 }

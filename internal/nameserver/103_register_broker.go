@@ -20,7 +20,8 @@ import (
 // compressed, bodyCrc32; 5.x: heartbeatTimeoutMillis, enableActingMaster,
 // __ZONE_NAME. Body: RegisterBrokerBody, or none. Answer: haServerAddr and
 // masterAddr for a slave whose master lives; the body is the order
-// configuration, if there is any.
+// configuration, if there is any. While that cannot be had there is no body: the
+// broker is registered all the same, and keeps the configuration that it has.
 //
 // The body is decoded only if its digest is a new one. Java answers 0 to
 // registrations that failed half way; here a failure is code 1, and the broker
@@ -150,6 +151,10 @@ func digest(cmd *remoting.Command) uint64 {
 func (s *Server) orderTable(ctx context.Context) ([]byte, error) {
 	table, err := s.o.Registry.KV(ctx, core.OrderNamespace)
 	if errors.Is(err, core.ErrNotFound) {
+		return nil, nil
+	}
+	if errors.Is(err, core.ErrUnavailable) {
+		s.o.Log.Debug("a broker is not told the order configuration", "error", err)
 		return nil, nil
 	}
 	if err != nil {
