@@ -53,6 +53,10 @@ func (e *problemError) Unwrap() error { return e.kind }
 // typePrefix begins the type of every problem.
 const typePrefix = "urn:signpost:problem:"
 
+// errNotOurs says that the session belongs to the credentials from before: as
+// one that is closed, it cannot be spoken for any more, but another one can.
+var errNotOurs = fmt.Errorf("%w: %w", core.ErrSessionClosed, core.ErrForbidden)
+
 // kinds is the one table from problems to core's errors; what is not here says
 // nothing of what was asked.
 var kinds = map[string]error{
@@ -62,7 +66,7 @@ var kinds = map[string]error{
 	"stale":                core.ErrStale,
 	"busy":                 core.ErrBusy,
 	"session-closed":       core.ErrSessionClosed,
-	"not-owner":            core.ErrForbidden,
+	"not-owner":            errNotOurs,
 	"cluster-forbidden":    core.ErrForbidden,
 	"too-large":            wire.ErrTooLarge,
 }
