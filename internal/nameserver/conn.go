@@ -182,7 +182,7 @@ func (c *conn) dispatch(req *request, seen *tally) error {
 		return c.answer(req, rep)
 	}
 	if h.quick != nil {
-		if rep, ok := h.quick(req); ok && !c.s.draining.Load() {
+		if rep, ok := c.s.quickly(h, req); ok && !c.s.draining.Load() {
 			seen.add(c.s, req, rep.code)
 			remoting.Reuse(req.cmd.Body)
 			return c.answer(req, rep)

@@ -23,6 +23,9 @@ type remembering struct {
 }
 
 func (r *remembering) KnownRoute(_ time.Time, topic string) (*core.Route, error, bool) {
+	if topic == "broken" {
+		panic("a fault of its own")
+	}
 	route, ok := r.routes[topic]
 	switch {
 	case !ok:
@@ -101,5 +104,18 @@ func TestAnUnchangedRegistrationWaitsForNothing(t *testing.T) {
 	r.stale, r.order = false, nil
 	if got := again(); got != "" || r.asked.Load() != first+1 {
 		t.Errorf("without any, answered %s", got)
+	}
+}
+
+func TestWhoPanicsHasNotAnswered(t *testing.T) {
+	f := start(t, func(o *nameserver.Options) {
+		r := &remembering{Registry: o.Registry.(*core.Registry), open: make(chan struct{})}
+		close(r.open)
+		o.Registry, o.Known, o.Local = r, r, false
+	})
+	c := f.dial()
+	c.mustRegister(registration("b1", "10.0.0.1:10911", 0, "broken"))
+	if got := c.call(routeOf("broken")); got.Code != remoting.Success {
+		t.Errorf("answered %v %q", got.Code, got.Remark)
 	}
 }

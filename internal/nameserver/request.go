@@ -116,6 +116,13 @@ func (s *Server) call(ctx context.Context, h *handler, req *request) (rep reply,
 	return h.serve(ctx, req)
 }
 
+// quickly tries the quick way. Who panics there has not answered.
+func (s *Server) quickly(h *handler, req *request) (rep reply, ok bool) {
+	var err error
+	defer s.recovered(req.cmd.Code, &err)
+	return h.quick(req)
+}
+
 // authorize asks Options.Authorize. Who panics has not allowed anything.
 func (s *Server) authorize(req *request) (err error) {
 	defer s.recovered(req.cmd.Code, &err)
