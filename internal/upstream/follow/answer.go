@@ -99,22 +99,24 @@ func (f *Follower) takeIn(answers []answer, batch []*flight, revision core.Revis
 			f.asker.queue(fl, fl.urgent)
 			continue
 		}
+		// It is kept before those who wait go on: they may ask again at once.
 		if a.route == nil {
-			f.absent(fl, a, revision, sent, &changed)
+			none := &core.NoTopicError{ValidUntil: sent.Add(min(a.validFor, absentTime))}
+			f.absent(fl, none, revision, &changed)
+			f.asker.end(fl, nil, none, nil)
 		} else {
 			f.keep(fl, a, revision, sent, &changed)
+			f.asker.end(fl, a.route, nil, nil)
 		}
 	}
 	f.forget(f.table.shed(f.o.Routes, f.o.Bytes))
 }
 
-// keep files a route.
+// keep files a route, and notes whether it is old.
 func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time.Time, changed *touched) {
 	cur := f.table.find(fl.topic)
-	fl.old = cur.after(fl.era, revision)
-	defer f.asker.end(fl, a.route, nil, nil)
-	if fl.old {
-		return // it is answered to those who wait for it, if it comes to that, and to nobody else
+	if fl.old = cur.after(fl.era, revision); fl.old {
+		return
 	}
 	until := sent.Sub(f.epoch) + a.validFor
 	if fl.generation != f.generation || changed.hits(fl.topic, a.route, a.silent, revision) ||
@@ -146,26 +148,22 @@ func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time
 	}
 }
 
-// absent files that a topic has no route.
-func (f *Follower) absent(fl *flight, a *answer, revision core.Revision, sent time.Time, changed *touched) {
-	validFor := min(a.validFor, absentTime)
-	none := &core.NoTopicError{ValidUntil: sent.Add(validFor)}
+// absent files that a topic has no route, and notes whether that is old.
+func (f *Follower) absent(fl *flight, none *core.NoTopicError, revision core.Revision, changed *touched) {
 	cur := f.table.find(fl.topic)
-	fl.old = cur.after(fl.era, revision) || fl.generation != f.generation || changed.hits(fl.topic, nil, nil, revision)
-	defer f.asker.end(fl, nil, none, nil)
-	if cur.after(fl.era, revision) {
+	if fl.old = cur.after(fl.era, revision); fl.old {
 		return
 	}
 	if cur != nil && cur.route != nil {
 		f.table.remove(fl.topic)
 		f.forget([]string{fl.topic})
 	}
-	if fl.old {
+	if fl.old = fl.generation != f.generation || changed.hits(fl.topic, nil, nil, revision); fl.old {
 		return // it may have one again
 	}
 	f.table.sweepAbsent(f.o.Now().Sub(f.epoch))
 	e := &entry{topic: fl.topic, absent: none, revision: revision, era: fl.era}
-	e.until.Store(int64(sent.Sub(f.epoch) + validFor))
+	e.until.Store(int64(none.ValidUntil.Sub(f.epoch)))
 	f.table.put(e)
 }
 

@@ -16,10 +16,10 @@ const (
 	// askTime bounds one call for routes with its repetitions.
 	askTime = 4 * time.Second
 	// Clients wait 3 s. Who can be answered as it was known last waits less.
-	patience = 2500 * time.Millisecond
-	// repeats is how often a lookup asks again since changes overtook it.
-	repeats       = 3
+	patience      = 2500 * time.Millisecond
 	stalePatience = time.Second
+	// repeats is how often a lookup asks again since changes overtook it.
+	repeats = 3
 	// maxCalls is how many calls for routes are under way at the same time.
 	maxCalls = 4
 	// maxQueued bounds the topics that wait for a call because somebody asks.
@@ -60,27 +60,20 @@ type asker struct {
 
 func newAsker() asker { return asker{flights: map[string]*flight{}} }
 
-// ask looks a topic up that is not known, or no more.
+// ask looks a topic up that is not known, or no more. If changes overtake the
+// answer, it asks again: something was promised meanwhile that it may not have.
 func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (*core.Route, error) {
 	if !askable(topic) {
 		return nil, &core.NoTopicError{ValidUntil: now.Add(absentTime)}
 	}
 	began := f.o.Now()
-	fl, last, err := f.want(topic)
-	if err == nil {
-		err = fl.wait(ctx, firstPatience(last != nil))
-	}
+	fl, last, err := f.askOnce(ctx, topic, patience)
 	for range repeats {
-		left := patience - f.o.Now().Sub(began)
-		if err != nil || !fl.old || left <= 0 {
+		if err != nil || !fl.old {
 			break
 		}
-		// Something was promised meanwhile that this answer may not have.
-		if route, err, ok := f.Known(f.o.Now(), topic); ok {
-			return route, err
-		}
-		again, _, failed := f.want(topic)
-		if failed != nil || again.wait(ctx, left) != nil {
+		again, _, failed := f.askOnce(ctx, topic, patience-f.o.Now().Sub(began))
+		if failed != nil {
 			break // so it is all there is
 		}
 		fl = again
@@ -96,12 +89,16 @@ func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (*core.
 	return nil, err
 }
 
-// firstPatience is how long a lookup waits, less if something is known already.
-func firstPatience(known bool) time.Duration {
-	if known {
-		return stalePatience
+// askOnce waits for one answer, for that long at most, and returns what was
+// known last.
+func (f *Follower) askOnce(ctx context.Context, topic string, most time.Duration) (fl *flight, last *core.Route, err error) {
+	if fl, last, err = f.want(topic); err != nil {
+		return nil, last, err
 	}
-	return patience
+	if last != nil {
+		most = min(most, stalePatience)
+	}
+	return fl, last, fl.wait(ctx, most)
 }
 
 // wait waits for what comes of it, for that long at most.
