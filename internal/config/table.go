@@ -71,7 +71,7 @@ var table = []Key{
 		Meaning: "URL of the API, with its stage or base path if it has one",
 		at:      func(c *Config) any { return &c.Upstream.Endpoint }},
 	{Name: "region", Kind: Text, Fixed: true, Only: Shim, Group: GroupUpstream,
-		Meaning: "AWS region that calls are signed for; empty is the one of the SDK's configuration (AWS_REGION), or the endpoint's",
+		Meaning: "AWS region that calls are signed for; empty is what the name of an API Gateway endpoint says, or the SDK's (AWS_REGION)",
 		at:      func(c *Config) any { return &c.Upstream.Region }},
 	{Name: "signing", Kind: Word, Words: []string{SigningAuto, SigningIAM, SigningToken, SigningNone}, Default: SigningAuto, Fixed: true, Only: Shim, Group: GroupUpstream,
 		Meaning: "iam signs calls with the AWS SDK's credentials, token sends what is in tokenFile, none says nothing of the caller; auto is token with a tokenFile, otherwise iam",
