@@ -40,7 +40,12 @@ var (
 
 // NoTopicError is an ErrNoTopic that tells how long it may be believed, were
 // no change raised before.
-type NoTopicError struct{ ValidUntil time.Time }
+type NoTopicError struct {
+	ValidUntil time.Time
+	// Settled says that only a change ends it, which raises the revision: there
+	// is no lease behind it. ValidUntil is then a bound like any other's.
+	Settled bool
+}
 
 func (e *NoTopicError) Error() string { return ErrNoTopic.Error() }
 

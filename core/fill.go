@@ -53,7 +53,7 @@ func (r *Registry) fill(ctx context.Context, now time.Time, topic string, rev Re
 			return nil, &NoTopicError{ValidUntil: now.Add(recheckTime)}
 		}
 		r.view.fileAbsent(topic, brokersOf(rows), rev, cleared)
-		return nil, &NoTopicError{ValidUntil: now.Add(absentTime)}
+		return nil, &NoTopicError{ValidUntil: now.Add(absentTime), Settled: true}
 	}
 	if rules.OrderMessages {
 		kv, err := r.store.KV(ctx, OrderNamespace)

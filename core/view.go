@@ -87,7 +87,7 @@ func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Rou
 	route, absent := r.view.find(topic)
 	switch {
 	case absent:
-		err = &NoTopicError{ValidUntil: now.Add(absentTime)}
+		err = &NoTopicError{ValidUntil: now.Add(absentTime), Settled: true}
 	case route == nil || now.After(route.ValidUntil()):
 		route, err = r.fill(ctx, now, topic, rev, route)
 	}

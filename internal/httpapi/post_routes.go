@@ -50,14 +50,11 @@ func (s *Server) getRoutes(ctx context.Context, req *request) (answer, error) {
 		return answer{}, err
 	}
 	now := s.o.Now()
-	holds := func(r *core.Route) time.Duration { return validFor(now, r.ValidUntil()) }
-	if q.sessions {
-		holds = func(r *core.Route) time.Duration { return followedFor(now, r.FollowedUntil(head.Sessions, now)) }
-	}
+	t := terms{now: now, zone: q.zone, sessions: head.Sessions, followed: q.sessions}
 	reply := routesReply{Revision: uint64(head.Revision), Routes: make([]routeReply, len(q.topics))}
 	err = each(ctx, len(q.topics), func(ctx context.Context, i int) error {
 		var err error
-		reply.Routes[i], err = s.routeReply(ctx, now, q.topics[i], q.zone, holds)
+		reply.Routes[i], err = s.routeReply(ctx, q.topics[i], t)
 		return err
 	})
 	if err != nil {
@@ -68,18 +65,41 @@ func (s *Server) getRoutes(ctx context.Context, req *request) (answer, error) {
 	return a.at(head.Revision, least), err
 }
 
-func (s *Server) routeReply(ctx context.Context, now time.Time, asked knownRoute, zone string, holds func(*core.Route) time.Duration) (routeReply, error) {
+// terms are what the topics of one question have in common.
+type terms struct {
+	now      time.Time
+	zone     string
+	sessions core.Sessions
+	followed bool // the asker hears of them, and of changes, by himself
+}
+
+func (t terms) routeHolds(r *core.Route) time.Duration {
+	if t.followed {
+		return followedFor(t.now, r.FollowedUntil(t.sessions, t.now))
+	}
+	return validFor(t.now, r.ValidUntil())
+}
+
+func (t terms) absenceHolds(err error, until time.Time) time.Duration {
+	var none *core.NoTopicError
+	if t.followed && errors.As(err, &none) && none.Settled {
+		return followedAtMost
+	}
+	return validFor(t.now, until)
+}
+
+func (s *Server) routeReply(ctx context.Context, asked knownRoute, t terms) (routeReply, error) {
 	reply := routeReply{Topic: asked.topic}
-	route, err := s.o.Read.Route(ctx, now, asked.topic)
+	route, err := s.o.Read.Route(ctx, t.now, asked.topic)
 	if until, absent := absentUntil(err); absent {
-		reply.Status, reply.ValidFor = routeAbsent, validFor(now, until).Milliseconds()
+		reply.Status, reply.ValidFor = routeAbsent, t.absenceHolds(err, until).Milliseconds()
 		return reply, nil
 	}
 	if err != nil {
 		return reply, err
 	}
-	a := routeAnswer(route, zone)
-	reply.ETag, reply.ValidFor, reply.Silent = a.etag, holds(route).Milliseconds(), route.Silent()
+	a := routeAnswer(route, t.zone)
+	reply.ETag, reply.ValidFor, reply.Silent = a.etag, t.routeHolds(route).Milliseconds(), route.Silent()
 	if reply.Status = routeUnchanged; a.etag != asked.etag {
 		reply.Status, reply.Route = routeChanged, a.body
 	}
