@@ -54,12 +54,11 @@ func open(ctx context.Context, d *daemon.Daemon) (backend daemon.Backend, err er
 	if err != nil {
 		return backend, fmt.Errorf("stateFile: %w", err)
 	}
-	// What is known from before can be answered without credentials, too.
-	if err := ready(ctx); err != nil {
-		if a.follow.State(time.Now()).Routes == 0 {
+	// What is known from before is answered without credentials, and at once.
+	if a.follow.State(time.Now()).Routes == 0 {
+		if err = ready(ctx); err != nil {
 			return backend, err
 		}
-		d.Log.Error("the API cannot be called", "error", err)
 	}
 	local := core.New(memory.New(), core.Options{Rules: daemon.Rules(cfg), NewID: rand.Text})
 	a.held = held.New(held.Options{

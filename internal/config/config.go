@@ -93,7 +93,7 @@ type Storage struct {
 // Upstream says how a shim reaches the API, and what it keeps of its answers.
 type Upstream struct {
 	Endpoint  string // URL
-	Region    string // that calls are signed for; empty is the SDK's, or the endpoint's
+	Region    string // that calls are signed for; empty is the endpoint's, or the SDK's
 	Signing   string // one of the words Signing...
 	TokenFile string // with a bearer token
 	Gateway   string // the shim's stable id; empty is one made and kept beside StateFile

@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// listTime bounds one question for a list, blindTime while the API seems
-	// out of reach. mqadmin waits 5 s.
+	// listTime bounds one question for a list: where there is an older answer,
+	// renewTime does, and while the API seems out of reach, blindTime. mqadmin
+	// waits 5 s.
 	listTime  = 10 * time.Second
+	renewTime = 4 * time.Second
 	blindTime = 2500 * time.Millisecond
 	// maxLists bounds the lists that are kept.
 	maxLists = 256
@@ -76,7 +78,10 @@ func ask[T any](ctx context.Context, r *Registry, now time.Time, question string
 		return last.value.(T), nil
 	}
 	within := listTime
-	if !state.Connected {
+	switch {
+	case ok:
+		within = renewTime
+	case !state.Connected:
 		within = blindTime
 	}
 	defer core.Waiting(ctx)()
