@@ -43,10 +43,6 @@ type traffic struct {
 	looks int              // of all clients
 	exact bool             // nobody else has its topics
 	seen  int
-
-	// While calm is false, wrong routes are counted, not fatal.
-	calm           bool
-	looked, lacked int
 }
 
 // newTraffic returns that of a fleet; beats makes its brokers masters with
@@ -194,27 +190,14 @@ func (t *traffic) clients(conns []*load.Conn) *load.Work {
 			return &t.asks[n], n
 		},
 		Check: func(topic int, a load.Answer) error {
-			err := t.check(topic, a)
-			if t.calm {
-				return err
+			if a.Code != 0 {
+				return fmt.Errorf("the route of %s: code %d: %q", t.fleet.Topic(topic), a.Code, a.Header)
 			}
-			t.looked++
-			if err != nil {
-				t.lacked++
+			t.seen++
+			if t.seen%sampling != 1 {
+				return nil
 			}
-			return nil
+			return t.fleet.CheckRoute(topic, a.Body, t.exact)
 		},
 	}
-}
-
-// check judges a route: every one in a storm, and a sample later on.
-func (t *traffic) check(topic int, a load.Answer) error {
-	if a.Code != 0 {
-		return fmt.Errorf("the route of %s: code %d: %q", t.fleet.Topic(topic), a.Code, a.Header)
-	}
-	t.seen++
-	if t.calm && t.seen%sampling != 1 {
-		return nil
-	}
-	return t.fleet.CheckRoute(topic, a.Body, t.exact)
 }
