@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ type gateway struct {
 	opened  int
 	known   core.Revision
 	changes []core.MinBrokerChange
+	kept    *core.Route
 
 	beating chan struct{} // one beat at a time; a mutex would stop the bubble's clock
 }
@@ -65,8 +67,10 @@ func (g *gateway) Register(ctx context.Context, session string, r api.Registrati
 			return err
 		}
 		g.cloud.note("%s: %s is %s-%d", g.name, reg.Addr, reg.Broker, reg.ID)
+		head, err := g.cloud.Head(ctx, 0, true)
+		said.Meta.Revision = head.Revision
 		said.Group = g.cloud.group(ctx, now, r.Broker)
-		return nil
+		return err
 	})
 	return said, err
 }
@@ -196,6 +200,7 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 		if len(head.Changes) > 0 || !head.Complete {
 			g.Brokers.Changed(ctx, time.Now(), head.Changes, !head.Complete)
 		}
+		g.keep(ctx)
 		return
 	case id != "" && !errors.Is(err, core.ErrSessionClosed):
 		return
@@ -215,6 +220,28 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 	g.id = id
 	g.mu.Unlock()
 	g.Brokers.Opened(ctx, time.Now(), id)
+	g.keep(ctx)
+}
+
+// keep keeps the route of a topic that all have, as who follows the cloud does
+// until the next beat that gets through.
+func (g *gateway) keep(ctx context.Context) {
+	found, err := g.cloud.Route(ctx, time.Now(), everybodys)
+	if err != nil {
+		found = nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.kept = found
+}
+
+// answers says whether a client of the gateway is told of that address.
+func (g *gateway) answers(addr string) bool {
+	g.mu.Lock()
+	kept := g.kept
+	g.mu.Unlock()
+	return strings.Contains(show(g.Overlay(time.Now(), everybodys, kept)), "="+addr+";") ||
+		strings.Contains(show(g.Overlay(time.Now(), everybodys, kept)), "="+addr+" ")
 }
 
 // notices returns the notices of lowest ids so far.

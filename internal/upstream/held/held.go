@@ -115,6 +115,7 @@ type Brokers struct {
 	checkAt  time.Time // before which none is to
 	batch    int       // how many brokers such a call confirms at most
 	trouble  trouble
+	followed core.Revision       // the newest change that was heard of
 	overlays map[string]overlaid // by topic
 }
 

@@ -111,6 +111,7 @@ func (b *Brokers) sweep(ctx context.Context, now time.Time) {
 	for _, name := range b.overdue(now) {
 		b.evict(ctx, now, name)
 	}
+	b.ripen(now)
 }
 
 // overdue are the groups in which a broker seems to have missed its timeout.

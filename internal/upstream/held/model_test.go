@@ -48,8 +48,13 @@ type script struct {
 	next     time.Time // round of heartbeats
 	shrunk   bool      // a broker has named fewer topics than before
 	deleted  bool      // a topic
+	left     bool      // a broker has left
+	lost     bool      // a session may have been lost
 	errs     []error
 }
+
+// everybodys is a topic that all have.
+const everybodys = "x1"
 
 // topicsOf is a list of topics, by a bit for each.
 func topicsOf(bits int) (topics []string) {
@@ -58,7 +63,7 @@ func topicsOf(bits int) (topics []string) {
 			topics = append(topics, fmt.Sprintf("t%d", i))
 		}
 	}
-	return append(topics, "x1", "x2", "x3", "x4") // never a registration of one topic
+	return append(topics, everybodys, "x2", "x3", "x4") // never a registration of one topic
 }
 
 func (w *script) fail(format string, a ...any) { w.errs = append(w.errs, fmt.Errorf(format, a...)) }
@@ -107,6 +112,26 @@ func (w *script) heartbeats() {
 	}
 }
 
+// watch looks whether clients are told of all brokers that are there. They may be
+// out of sight until they speak for themselves where the cloud has lost them and
+// cannot tell whether they are who left, or have what was deleted, since.
+func (w *script) watch(when string) {
+	if w.deleted || w.lost && w.left {
+		return
+	}
+	for _, p := range w.all {
+		g, err := w.heard.Group(context.Background(), time.Now(), p.name)
+		if err != nil || !slices.ContainsFunc(g.Replicas, func(r core.Replica) bool { return r.Addr == p.addr }) {
+			continue
+		}
+		for i, gw := range w.gateways {
+			if p.connected[i] && !p.hangs && !gw.answers(p.addr) {
+				w.fail("%s is not in the routes at %s at %s, %s", p.addr, gw.name, time.Now().Format("04:05.000"), when)
+			}
+		}
+	}
+}
+
 // link decides on a gateway's way to the cloud.
 func (w *script) link(i int, down, flaky bool) {
 	w.cloud.mu.Lock()
@@ -122,6 +147,8 @@ func (w *script) do(s step, grows bool) {
 	i := s.Gateway % len(w.gateways)
 	g := w.gateways[i]
 	alone := p.name == "b2"
+	w.left = w.left || slices.Contains([]string{"close", "leave", "hang"}, s.What)
+	w.lost = w.lost || slices.Contains([]string{"link", "session"}, s.What)
 	switch s.What {
 	case "register":
 		topics := topicsOf(s.Value)
@@ -192,7 +219,9 @@ func (w *script) do(s step, grows bool) {
 		w.cloud.DeleteTopic(context.Background(), time.Now(), topic, "")
 		time.Sleep(gap)
 	}
+	w.watch("after " + s.String())
 	w.sleep(s.After)
+	w.watch("later than " + s.String())
 }
 
 // play plays the script and says what is wrong in the end.

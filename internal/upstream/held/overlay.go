@@ -67,7 +67,22 @@ func (b *Brokers) overlay(topic string, cloud, local *core.Route, rules core.Rul
 	slices.SortFunc(seen.Rows, func(x, y core.Row) int { return cmp.Compare(x.Broker, y.Broker) })
 	slices.SortFunc(seen.Brokers, func(x, y core.RouteBroker) int { return cmp.Compare(x.Name, y.Name) })
 	seen.Filters = filters(seen.Brokers, cloud, local)
+	if cloud != nil && same(seen, cloud) {
+		return cloud
+	}
 	return seen
+}
+
+// same says whether two routes of a topic read the same.
+func same(x, y *core.Route) bool {
+	return slices.EqualFunc(x.Rows, y.Rows, func(a, b core.Row) bool { return a.Broker == b.Broker && a.Topic.Equal(b.Topic) }) &&
+		slices.EqualFunc(x.Brokers, y.Brokers, func(a, b core.RouteBroker) bool {
+			return a.Name == b.Name && a.Cluster == b.Cluster && a.EnableActingMaster == b.EnableActingMaster && a.Zone == b.Zone &&
+				slices.Equal(a.Addrs, b.Addrs)
+		}) &&
+		slices.EqualFunc(x.Filters, y.Filters, func(a, b core.FilterServers) bool {
+			return a.Addr == b.Addr && slices.Equal(a.Servers, b.Servers)
+		})
 }
 
 // row is what the group offers of the topic: by the broker's own word if it is
@@ -76,7 +91,7 @@ func (b *Brokers) row(g *group, m core.Group, cloud, local *core.Route) (core.Ro
 	theirs, known := rowOf(cloud, g.name)
 	if ours, ok := rowOf(local, g.name); ok {
 		first, _ := m.First()
-		if r := g.find(first.Addr); !known || r != nil && b.adds(r) {
+		if r := g.find(first.Addr); !known || r != nil && b.pends(r) {
 			return ours, true
 		}
 	}

@@ -305,6 +305,7 @@ func (b *Brokers) Opened(_ context.Context, _ time.Time, session string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trouble.until = time.Time{} // somebody has just reached the cloud
+	b.follow(0, true)
 	b.opened(session)
 }
 
@@ -331,6 +332,11 @@ func (b *Brokers) Changed(_ context.Context, _ time.Time, changes []core.Change,
 			b.check(g)
 		}
 	}
+	if n := len(changes); n > 0 {
+		b.follow(changes[n-1].Revision, all)
+	} else {
+		b.follow(0, all)
+	}
 	for _, c := range changes {
 		switch g := b.groups[c.Broker]; {
 		case g == nil || !g.foreign(c.Revision):
@@ -341,6 +347,37 @@ func (b *Brokers) Changed(_ context.Context, _ time.Time, changes []core.Change,
 		}
 	}
 	b.kick()
+}
+
+// follow takes in up to where the changes are known, or that all are. Routes are
+// read again in a moment. The caller holds mu.
+func (b *Brokers) follow(rev core.Revision, all bool) {
+	b.followed = max(b.followed, rev)
+	until := b.o.Now().Add(followTime)
+	for _, g := range b.groups {
+		for _, r := range g.replicas {
+			if (all || r.fresh.revision <= rev) && r.fresh.until.After(until) {
+				r.fresh.until = until
+			}
+		}
+	}
+}
+
+// ripen ends the time of what was fresh.
+func (b *Brokers) ripen(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, g := range b.groups {
+		ripe := false
+		for _, r := range g.replicas {
+			if !r.fresh.until.IsZero() && now.After(r.fresh.until) {
+				r.fresh, ripe = fresh{}, true
+			}
+		}
+		if ripe {
+			b.refresh(g)
+		}
+	}
 }
 
 // foreign says whether another has raised that revision.

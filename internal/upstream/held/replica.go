@@ -32,7 +32,22 @@ type replica struct {
 	check   bool // to be confirmed, for something of its group has changed
 	shown   bool // the cloud has had it, or it was answered that it is registered
 	strange bool // it was never here: somebody said only that it left
+	fresh   fresh
 }
+
+// fresh is what was accepted of a broker a short time ago: routes that are kept
+// may be from before it, if they could not be read again at once.
+type fresh struct {
+	revision core.Revision // at which the cloud was then
+	until    time.Time     // when it is to be in all routes; zero: it is
+}
+
+const (
+	// freshTime is how long routes are believed to be from before, at most, and
+	// followTime how long once it was heard that they have changed.
+	freshTime  = time.Minute
+	followTime = 5 * time.Second
+)
 
 // drop is how a broker left; both may be.
 type drop struct {
@@ -120,7 +135,7 @@ func (r *replica) leave(at time.Time, all bool) *drop {
 	} else {
 		d.lease = at
 	}
-	r.drop, r.held, r.gone, r.refused, r.check, r.shown = d, false, false, false, false, false
+	r.drop, r.held, r.gone, r.refused, r.check, r.shown, r.fresh = d, false, false, false, false, false, fresh{}
 	r.keep(func(_ int, x *body) bool { return x.tried })
 	for _, x := range r.bodies {
 		x.before = true

@@ -159,10 +159,20 @@ func (b *Brokers) sayHere(ctx context.Context, g *group, r *replica, x *body) {
 	away := false // it is not there, though it was heard or for what it said
 	switch v {
 	case accepted:
+		lowest, _ := g.told.First()
 		b.tell(g, said.Group)
+		if next, ok := g.told.First(); ok && next.Addr != lowest.Addr && next.Addr != reg.Addr {
+			g.promote(next)
+		}
 		x.settle(said.Registered, nil)
 		r.accept(x)
 		r.session, r.refused, r.shown = session, false, r.held
+		if rev := max(said.Registered.Revision, said.Meta.Revision); rev != 0 && r.held {
+			r.fresh = fresh{rev, b.o.Now().Add(freshTime)}
+			if rev <= b.followed {
+				r.fresh.until = b.o.Now().Add(followTime)
+			}
+		}
 		if away = said.Group.Name != "" && !contains(said.Group.Group, reg.Addr); away {
 			r.keep(func(_ int, o *body) bool { return !o.accepted })
 		}
@@ -203,7 +213,7 @@ func (b *Brokers) giveUp(ctx context.Context, g *group, r *replica) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r.gone, r.shown, r.check = true, false, false
+	r.gone, r.shown, r.check, r.fresh = true, false, false, fresh{}
 	if !contains(g.told, reg.Addr) {
 		r.leases = nil
 	}

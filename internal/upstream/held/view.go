@@ -18,28 +18,25 @@ func (b *Brokers) tell(g *group, said api.Group) {
 	}
 }
 
-// adds says whether the broker is to be seen here as it said, though the cloud
+// pends says whether the broker is to be seen here as it said, though the cloud
 // has not accepted that yet: it was there before, or was told that it is, or the
 // cloud cannot be asked.
-func (b *Brokers) adds(r *replica) bool {
+func (b *Brokers) pends(r *replica) bool {
 	return r.held && !r.gone && (r.shown || b.trouble.down) && (r.unsaid() != nil || r.session != b.session)
+}
+
+// adds says whether the broker is to be in routes though it may not be in those
+// that are kept.
+func (b *Brokers) adds(g *group, r *replica) bool {
+	return b.pends(r) || !r.fresh.until.IsZero() && r.held && contains(g.told, r.reg.Addr)
 }
 
 // drops says whether the broker is not to be seen here, though the cloud was not
 // told that it left. That its connection closed is for the cloud to judge, which
-// knows who else holds it; while it cannot be asked, its last word counts.
-func (b *Brokers) drops(g *group, r *replica) bool {
-	if r.held || r.drop == nil {
-		return false
-	}
-	if !r.drop.all.IsZero() {
-		return true
-	}
-	return b.trouble.down && !slices.ContainsFunc(g.told.Replicas, func(x core.Replica) bool {
-		return x.Addr == r.reg.Addr && slices.ContainsFunc(x.Leases, func(l core.Lease) bool {
-			return !slices.ContainsFunc(r.leases, func(own lease) bool { return own.session == l.Session })
-		})
-	})
+// knows who else holds it; while it cannot be asked, what is seen here counts, as
+// with Java's NameServers: a broker that lives is back within its period.
+func (b *Brokers) drops(r *replica) bool {
+	return !r.held && r.drop != nil && (b.trouble.down || !r.drop.all.IsZero())
 }
 
 // refresh works out how the group looks from here, and tells its brokers if the
@@ -73,8 +70,8 @@ func (b *Brokers) refreshAll() {
 func (b *Brokers) merge(g *group, m core.Group) (_ core.Group, pending bool) {
 	m.Name = g.name
 	for _, r := range g.replicas {
-		add := b.adds(r)
-		if !add && !b.drops(g, r) {
+		add := b.adds(g, r)
+		if !add && !b.drops(r) {
 			continue
 		}
 		if !pending {
@@ -175,11 +172,9 @@ func (b *Brokers) Overlay(now time.Time, topic string, cloud *core.Route) *core.
 		return o.seen
 	}
 	seen := b.overlay(topic, cloud, local, rules)
-	if seen != cloud {
-		if b.overlays == nil || len(b.overlays) >= maxOverlays {
-			b.overlays = map[string]overlaid{}
-		}
-		b.overlays[topic] = overlaid{cloud, local, seen}
+	if b.overlays == nil || len(b.overlays) >= maxOverlays {
+		b.overlays = map[string]overlaid{}
 	}
+	b.overlays[topic] = overlaid{cloud, local, seen}
 	return seen
 }
