@@ -162,7 +162,7 @@ func (f *Follower) beaten(head api.SessionHead, id string, opened bool) {
 	f.mu.Lock()
 	now, sent := f.o.Now(), f.session.began
 	all := opened || f.link.down() || sent.Sub(f.good) > maxGap
-	changes, whole := f.hear(head, opened, now)
+	changes, anything := f.hear(head, opened, now)
 	if f.stopped(head.Sessions) || all {
 		f.doubt(true)
 	}
@@ -194,7 +194,7 @@ func (f *Follower) beaten(head api.SessionHead, id string, opened bool) {
 		f.told.opened(id)
 		return // what it holds is to be confirmed whole
 	}
-	f.told.changed(changes, whole)
+	f.told.changed(changes, anything)
 }
 
 // hear takes in the revision's log, marks what it touches, and returns what is

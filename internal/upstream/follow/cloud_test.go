@@ -211,8 +211,11 @@ func (c *cloud) Routes(ctx context.Context, q api.RoutesQuery) (said api.Routes,
 		said, err = c.routes(ctx, q)
 		return err
 	})
-	if c.twist != nil {
-		c.twist(&said)
+	c.mu.Lock()
+	twist := c.twist
+	c.mu.Unlock()
+	if twist != nil {
+		twist(&said)
 	}
 	return said, err
 }

@@ -25,7 +25,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// hold is a gateway of somebody else that holds what is registered through it.
+// other is a gateway of somebody else that holds what is registered through it.
 const other = "other"
 
 func TestSteadyStateIsOneBeatAnInterval(t *testing.T) {

@@ -21,12 +21,7 @@ func TestAnswerFromBefore(t *testing.T) {
 		s := start(t, c)
 		pass(4900 * time.Millisecond)
 		late := make(chan struct{})
-		c.set(func() {
-			c.fault = func(_ context.Context, call string) (bool, error) {
-				return false, nil
-			}
-			c.twist = func(*api.Routes) { <-late }
-		})
+		c.set(func() { c.twist = func(*api.Routes) { <-late } })
 		got := make(chan string)
 		go func() { got <- s.route("T") }()
 		pass(time.Millisecond * 10)

@@ -25,7 +25,7 @@ func withRoutes(t *testing.T, c *cloud) *shim {
 	return s
 }
 
-// at once is how long nothing may take that does not wait.
+// atOnce checks that something takes no time.
 func (s *shim) atOnce(f func()) {
 	s.t.Helper()
 	began := time.Now()
