@@ -180,3 +180,32 @@ func TestAnOutage(t *testing.T) {
 		t.Errorf("t2 after it: %v", got)
 	}
 }
+
+// TestABrokerThatRegistersWhileTheShimDrains: clients are told to go while
+// everything is still answered, and what brokers say is still passed on.
+func TestABrokerThatRegistersWhileTheShimDrains(t *testing.T) {
+	c := newCloud(t, core.Rules{})
+	p := c.launch(t, t.TempDir(), "--enableShutdownGracefully", "true", "--shutdownWaitTimeSeconds", "3")
+	eventually(t, p, "connected", func() bool { return connected(p) })
+	broker := p.Dial()
+	defer broker.Close()
+	old := registration("b1", "10.0.0.1:10911", "t1", "t2")
+	old.Version = remoting.V4_9_7
+	if got := p.Call(broker, old); got.Code != remoting.Success {
+		t.Fatalf("before: %v %s", got.Code, got.Remark)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- p.Stop() }()
+	eventually(t, p, "draining", func() bool { code, _ := p.Get("/readyz"); return code == 503 })
+	next := registration("b2", "10.0.0.2:10911", "t3", "t4")
+	next.Version = remoting.V4_9_7
+	if got := p.Call(broker, next); got.Code != remoting.Success {
+		t.Errorf("while it drains: %v %s", got.Code, got.Remark)
+	}
+	if _, err := c.registry.Group(t.Context(), time.Now(), "b2"); err != nil {
+		t.Errorf("the API has not heard of it: %v", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}

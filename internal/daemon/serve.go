@@ -12,7 +12,9 @@ import (
 // serve works until ctx ends or a part of it fails, and then stops in order:
 // no new connections, what is in flight is answered, the backend is closed.
 func (d *Daemon) serve(ctx context.Context) error {
-	work, cancel := context.WithCancel(ctx)
+	// What works beside the fronts goes on until they are drained: what is still
+	// answered is still right, and what is taken in still gets its way.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	failed := make(chan error, 3+len(d.backend.Loops))
 	var wg, served sync.WaitGroup
