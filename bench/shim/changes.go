@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// topicNotExist and success are codes of answers.
+	// Codes of answers.
 	success       = int32(remoting.Success)
+	systemError   = int32(remoting.SystemError)
 	topicNotExist = int32(remoting.TopicNotExist)
 	// watchTime is how long a change may take at all, poll how often the shim is
 	// asked meanwhile, again how often a broker says the same again.

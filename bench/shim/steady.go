@@ -46,7 +46,8 @@ func (w *world) part(ctx context.Context, fleet load.Fleet, beats bool, name str
 }
 
 // first has all brokers register at once, and go on as they do until the shim
-// has told the API of all of them; then every client asks for all of its topics.
+// has told the API of all of them; then every client asks for all of its topics, again if one was not answered in
+// time.
 // What clients see while brokers register is tested elsewhere: with a cloud of
 // two cores it would take minutes here.
 func (w *world) first(ctx context.Context, t *traffic, name string) error {
@@ -68,9 +69,14 @@ func (w *world) first(ctx context.Context, t *traffic, name string) error {
 		}
 	}
 	w.record("first-"+name+"-time", last.Sub(start).Seconds())
-	if _, err := w.loop.Run(ctx, period+quiet, false, t.brokers(w.brokers), t.clients(w.clients)); err != nil {
-		return err
+	for late := -1; late != t.late; {
+		late = t.late
+		if _, err := w.loop.Run(ctx, period+quiet, false, t.brokers(w.brokers), t.clients(w.clients)); err != nil {
+			return err
+		}
 	}
+	t.calm = true
+	w.record("first-"+name+"-late", float64(t.late))
 	w.record("first-"+name, float64(w.link.Calls("")-calls))
 	return nil
 }
