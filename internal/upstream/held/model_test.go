@@ -45,11 +45,12 @@ type script struct {
 	all      []*process
 	down     []bool
 	flaky    []bool
-	next     time.Time // round of heartbeats
-	shrunk   bool      // a broker has named fewer topics than before
-	deleted  bool      // a topic
-	left     bool      // a broker has left
-	lost     bool      // a session may have been lost
+	turned   []time.Time // when the way to the cloud became so
+	next     time.Time   // round of heartbeats
+	shrunk   bool        // a broker has named fewer topics than before
+	deleted  bool        // a topic
+	left     bool        // a broker has left
+	lost     bool        // a session may have been lost
 	errs     []error
 }
 
@@ -125,7 +126,8 @@ func (w *script) watch(when string) {
 			continue
 		}
 		for i, gw := range w.gateways {
-			if p.connected[i] && !p.hangs && !gw.answers(p.addr) {
+			calm := !w.flaky[i] && time.Since(w.turned[i]) > 10*time.Second // else beats may fail where registrations do not
+			if calm && p.connected[i] && !p.hangs && !gw.answers(p.addr) {
 				w.fail("%s is not in the routes at %s at %s, %s", p.addr, gw.name, time.Now().Format("04:05.000"), when)
 			}
 		}
@@ -136,7 +138,7 @@ func (w *script) watch(when string) {
 func (w *script) link(i int, down, flaky bool) {
 	w.cloud.mu.Lock()
 	defer w.cloud.mu.Unlock()
-	w.down[i], w.flaky[i] = down, flaky
+	w.down[i], w.flaky[i], w.turned[i] = down, flaky, time.Now()
 }
 
 // gap is between what is said, longer than any call's way takes.
@@ -230,7 +232,7 @@ func play(t *testing.T, steps []step, gateways int, seed uint64) (errs []error) 
 		ctx, cancel := context.WithCancel(context.Background())
 		defer synctest.Wait()
 		defer cancel()
-		w := &script{cloud: newCloud(), heard: local(), down: make([]bool, gateways), flaky: make([]bool, gateways), next: time.Now().Add(30 * time.Second)}
+		w := &script{cloud: newCloud(), heard: local(), down: make([]bool, gateways), flaky: make([]bool, gateways), turned: make([]time.Time, gateways), next: time.Now().Add(30 * time.Second)}
 		random := rand.New(rand.NewPCG(seed, 1))
 		w.cloud.delay = func(string) time.Duration {
 			w.cloud.mu.Lock()

@@ -33,6 +33,7 @@ type trouble struct {
 	down  bool          // the last call had no answer
 	began chan struct{} // closed while down
 	since time.Time     // when that was noticed
+	last  time.Time     // when a call had no answer
 	until time.Time     // before which no call is made
 	fails int           // in a row
 }
@@ -280,6 +281,7 @@ func (b *Brokers) answered() {
 // holds mu.
 func (b *Brokers) unanswered(began, now time.Time, retryAfter time.Duration) {
 	t := &b.trouble
+	t.last = now
 	switch {
 	case !t.down:
 		t.down, t.since = true, now
@@ -349,6 +351,20 @@ func (b *Brokers) Changed(_ context.Context, _ time.Time, changes []core.Change,
 	b.kick()
 }
 
+// freshen notes what was accepted at a revision that is perhaps not followed,
+// because the cloud was not to be reached a short time ago: else it is by now.
+// The caller holds mu.
+func (b *Brokers) freshen(r *replica, rev core.Revision) {
+	now := b.o.Now()
+	if rev == 0 || !r.held || b.trouble.last.IsZero() || now.Sub(b.trouble.last) > freshTime {
+		return
+	}
+	r.fresh = fresh{rev, now.Add(freshTime)}
+	if rev <= b.followed {
+		r.fresh.until = now.Add(followTime)
+	}
+}
+
 // follow takes in up to where the changes are known, or that all are. Routes are
 // read again in a moment. The caller holds mu.
 func (b *Brokers) follow(rev core.Revision, all bool) {
@@ -386,7 +402,8 @@ func (g *group) foreign(rev core.Revision) bool { return !slices.Contains(g.own[
 // check has the group confirmed. The caller holds mu.
 func (b *Brokers) check(g *group) {
 	for _, r := range g.replicas {
-		r.check = true
+		r.check, r.fresh = true, fresh{}
 	}
+	b.refresh(g)
 	b.enqueue(g)
 }

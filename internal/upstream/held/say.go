@@ -167,12 +167,7 @@ func (b *Brokers) sayHere(ctx context.Context, g *group, r *replica, x *body) {
 		x.settle(said.Registered, nil)
 		r.accept(x)
 		r.session, r.refused, r.shown = session, false, r.held
-		if rev := max(said.Registered.Revision, said.Meta.Revision); rev != 0 && r.held {
-			r.fresh = fresh{rev, b.o.Now().Add(freshTime)}
-			if rev <= b.followed {
-				r.fresh.until = b.o.Now().Add(followTime)
-			}
-		}
+		b.freshen(r, max(said.Registered.Revision, said.Meta.Revision))
 		if away = said.Group.Name != "" && !contains(said.Group.Group, reg.Addr); away {
 			r.keep(func(_ int, o *body) bool { return !o.accepted })
 		}
@@ -271,6 +266,9 @@ func (b *Brokers) sayGone(ctx context.Context, g *group, r *replica, d *drop) {
 		g.promote(next)
 	}
 	if r.drop == d && d.all.IsZero() && (d.lease.IsZero() || len(r.leases) == 0) {
+		if v != refused {
+			err = nil // a session that is over is no trouble of the broker's
+		}
 		b.dropped(r, d, err)
 	}
 }
