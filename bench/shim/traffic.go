@@ -160,7 +160,14 @@ func (t *traffic) brokers(conns []*load.Conn) *load.Work {
 	}
 	from := t.words % len(conns)
 	return &load.Work{
-		Conns: slices.Concat(conns[from:], conns[:from]), InFlight: 1, Check: t.accepted,
+		Conns: slices.Concat(conns[from:], conns[:from]), InFlight: 1,
+		Check: func(broker int, a load.Answer) error {
+			if a.Code == systemError && !t.calm { // its group's route, of which the API has to be asked
+				t.late++
+				return nil
+			}
+			return t.accepted(broker, a)
+		},
 		Rate: float64(each*len(conns)) / period.Seconds(),
 		Next: func(place int) (*load.Request, int) {
 			t.words++
