@@ -164,10 +164,11 @@ func (b *Brokers) sayHere(ctx context.Context, g *group, r *replica, x *body) {
 		if next, ok := g.told.First(); ok && next.Addr != lowest.Addr && next.Addr != reg.Addr {
 			g.promote(next)
 		}
-		x.settle(said.Registered, nil)
 		r.accept(x)
 		r.session, r.refused, r.shown = session, false, r.held
 		b.freshen(r, max(said.Registered.Revision, said.Meta.Revision))
+		b.refresh(g) // what is asked after the answer is answered by it
+		x.settle(said.Registered, nil)
 		if away = said.Group.Name != "" && !contains(said.Group.Group, reg.Addr); away {
 			r.keep(func(_ int, o *body) bool { return !o.accepted })
 		}
@@ -373,6 +374,13 @@ type confirmation struct {
 	said time.Time // what is confirmed
 }
 
+// wayTime is how much earlier a confirmation counts as said than it was. The
+// cloud stamps it when it arrives, less its age; one that is longer on its way
+// than passed until something was taken from the broker, a topic deleted, would
+// look newer than that, and the cloud would ask to have it all said again. Too
+// early, it asks for the broker's own word at worst.
+const wayTime = 2 * time.Second
+
 func collect(groups []*group, session string, now time.Time) (all []confirmation, beats []api.Beat) {
 	for _, g := range groups {
 		for _, r := range g.replicas {
@@ -382,7 +390,7 @@ func collect(groups []*group, session string, now time.Time) (all []confirmation
 			r.check = false
 			r.leaseUnder(session, now)
 			all = append(all, confirmation{g, r, r.said})
-			beats = append(beats, api.Beat{Said: r.said, Beat: core.Beat{
+			beats = append(beats, api.Beat{Said: r.said.Add(-wayTime), Beat: core.Beat{
 				Cluster: r.reg.Cluster, Broker: g.name, ID: r.reg.ID, HasID: true, Addr: r.reg.Addr, Session: session,
 			}})
 		}

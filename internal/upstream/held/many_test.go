@@ -1,0 +1,88 @@
+package held_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestLeasesThatNobodyNeedsAreDropped(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		g.hold(t, a)
+		id, err := g.ID(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ghost := broker{cluster: "c", name: "ghost", addr: "10.6.6.6:1", topics: []string{"t1", "t6"}}
+		reg := ghost.registration("")
+		reg.Session, reg.Owner = id, g.name
+		if _, err := c.Registry.Register(t.Context(), time.Now(), reg); err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			settle(time.Minute)
+			g.hold(t, a)
+		}
+		c.wantRoute(t, "t6", "")
+		c.wantRoute(t, "t1", "c/b1 perm 6: 0=10.0.0.1:10911; ")
+	})
+}
+
+func TestThousandComeBackAtOnce(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		c.mu.Lock()
+		c.delay = func(string) time.Duration { return 25 * time.Millisecond }
+		c.mu.Unlock()
+		const n = 1000
+		var all []broker
+		for i := range n {
+			all = append(all, broker{cluster: "c", name: "b" + string(rune('0'+i/100)) + string(rune('0'+i/10%10)) + string(rune('0'+i%10)), addr: "10.0." + string(rune('0'+i/100)) + string(rune('0'+i/10%10)) + "." + string(rune('0'+i%10)) + ":1", topics: []string{"t1", "t2"}})
+		}
+		done := make(chan error, n)
+		for _, x := range all {
+			go func() {
+				_, err := g.register(x)
+				done <- err
+			}()
+		}
+		for range n {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		settle(10 * time.Second)
+		g.wantPending(t, 0, 0)
+		if c.count("register") != n || c.most > 17 { // a beat is a call, too
+			t.Errorf("%d registrations, %d calls at a time", c.count("register"), c.most)
+		}
+		// Through a new session, a few calls for all.
+		c.forget()
+		g.lose(t)
+		settle(20 * time.Second)
+		if c.count("beats") > 20 {
+			t.Errorf("%d confirmations", c.count("beats"))
+		}
+		g.wantPending(t, 0, 0)
+		r, err := c.Route(t.Context(), time.Now(), "t1")
+		if err != nil || len(r.Brokers) != n {
+			t.Errorf("the route: %v", err)
+		}
+	})
+}
+
+func TestStoppingDropsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		c := newCloud()
+		g := c.gateway(t, ctx, "shim1")
+		synctest.Wait()
+		g.hold(t, a)
+		cancel()
+		synctest.Wait()
+		c.wantRoute(t, "t1", "c/b1 perm 6: 0=10.0.0.1:10911; ")
+		if c.count("unregister") != 0 {
+			t.Error("it said goodbye")
+		}
+	})
+}
