@@ -93,6 +93,7 @@ func BenchmarkOverlayOfNothing(b *testing.B) {
 	brokers, _ := fleet(b, ready{}, 1000, 10, 80)
 	route := &core.Route{Topic: "t"}
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if brokers.Overlay(time.Now(), "t", route) != route {

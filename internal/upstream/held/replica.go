@@ -35,20 +35,6 @@ type replica struct {
 	fresh   fresh
 }
 
-// fresh is what was accepted of a broker a short time ago: routes that are kept
-// may be from before it, if they could not be read again at once.
-type fresh struct {
-	revision core.Revision // at which the cloud was then
-	until    time.Time     // when it is to be in all routes; zero: it is
-}
-
-const (
-	// freshTime is how long routes are believed to be from before, at most, and
-	// followTime how long once it was heard that they have changed.
-	freshTime  = time.Minute
-	followTime = 5 * time.Second
-)
-
 // drop is how a broker left; both may be.
 type drop struct {
 	all   time.Time // when it said so itself (104); zero: it did not
