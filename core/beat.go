@@ -51,8 +51,12 @@ func (t *transition) beat(b Beat) (answer BeatAnswer, store bool, err error) {
 	if b.DataVersion != nil && *b.DataVersion != replica.DataVersion {
 		answer = max(answer, BeatRegister)
 	}
-	replica.Leases = t.holding(*replica)
+	holding, held := t.holding(*replica), len(replica.Leases)
+	replica.Leases = holding
 	lease := leaseOf(b.Session, b.Front, said)
+	if there := slices.ContainsFunc(holding, func(l Lease) bool { return l.held(b.Session, "") }); b.Session != "" && there && len(holding) == held && answer == BeatOK {
+		return answer, t.changed(), nil // as confirmed before: only what is missing is written
+	}
 	if b.Session != "" || slices.ContainsFunc(replica.Leases, func(l Lease) bool { return l.held("", b.Front) }) {
 		replica.Leases = withLease(replica.Leases, lease)
 	} else {

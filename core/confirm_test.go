@@ -52,6 +52,25 @@ func TestRule09AnswersToAConfirmation(t *testing.T) {
 		})
 	}
 
+	t.Run("a confirmation of what is confirmed writes nothing", func(t *testing.T) {
+		w := newWorld(t)
+		w.open("s")
+		w.open("s2")
+		w.register(base.via("s", 0))
+		stored := func() uint64 {
+			g, err := w.store.Group(w.ctx, "b1")
+			w.must(err)
+			return g.Version
+		}
+		before := stored()
+		w.step(5 * time.Second)
+		if w.beat(base.via("s", 0)); stored() != before {
+			t.Error("the group was written though the lease is there")
+		}
+		if w.beat(base.via("s2", 0)); stored() == before {
+			t.Error("another session's confirmation made no lease")
+		}
+	})
 	t.Run("a confirmation makes a lease", func(t *testing.T) {
 		w := newWorld(t)
 		w.open("s")

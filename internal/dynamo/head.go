@@ -57,10 +57,14 @@ func (h *seenHead) read(l changeLog, sessions core.Sessions, at time.Time, forgo
 	return h.headSeen
 }
 
-// beaten moves one session on.
-func (h *seenHead) beaten(id string, now time.Time) {
+// beaten moves one session on. Who beats asks what is new: what was seen counts
+// as that much older from then on, so that it is read again.
+func (h *seenHead) beaten(id string, now time.Time, older time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.at.IsZero() {
+		h.at = h.at.Add(-older)
+	}
 	i := slices.IndexFunc(h.sessions, func(s core.Session) bool { return s.ID == id })
 	if now = fromMillis(now.UnixMilli()); i >= 0 && now.After(h.sessions[i].Last) {
 		h.sessions = slices.Clone(h.sessions)

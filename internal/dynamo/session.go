@@ -120,7 +120,7 @@ func (s *Store) BeatSession(ctx context.Context, id, owner string, now time.Time
 	case !ok && err != nil:
 		return fmt.Errorf("beat session %s: %w", id, err)
 	case !ok:
-		s.seen.beaten(id, now)
+		s.seen.beaten(id, now, s.headAge)
 		return nil
 	case len(there) == 0:
 		return fmt.Errorf("beat session %s: %w", id, core.ErrSessionClosed)
