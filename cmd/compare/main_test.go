@@ -100,7 +100,7 @@ func TestExitCodes(t *testing.T) {
 		err  string
 	}{
 		{a.addr + " " + b.addr, same, "say the same of 0 brokers and 1 topics", ""},
-		{a.addr + " " + c.addr, differ, "topic u\n", ""},
+		{a.addr + " " + c.addr, differ, "topic u  A -      B there\n", ""},
 		{"--ignore topic/t --ignore */u " + a.addr + " " + c.addr, same, "(2 differences are ignored)", ""},
 		{"127.0.0.1:1 " + a.addr, trouble, "", "127.0.0.1:1: clusters: dial tcp"},
 		{"-h", same, "", "--wait"},
