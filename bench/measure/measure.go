@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -32,6 +33,9 @@ type Subject struct {
 	Canned bool
 	// Durable says that routes outlive the process.
 	Durable bool
+	// Know, if not nil, waits until the server knows the routes of a fleet that
+	// has registered. Others know them at once.
+	Know func(ctx context.Context, addr netip.AddrPort, fleet load.Fleet) error
 	// Late is for how long the server is loaded, once and at the end, to see
 	// what rates it reaches then.
 	Late time.Duration

@@ -72,6 +72,11 @@ func (b *bench) small(ctx context.Context, late time.Duration) error {
 	if _, err := loop.Run(ctx, onceTime, false, once(t.registrations(brokers, t.bodies))); err != nil {
 		return fmt.Errorf("register the fleet: %w", err)
 	}
+	if b.Know != nil {
+		if err := b.Know(ctx, b.process.Addr, Small); err != nil {
+			return fmt.Errorf("know the routes: %w", err)
+		}
+	}
 	if _, err := loop.Run(ctx, o.Warmup/2, false, reads); err != nil {
 		return fmt.Errorf("warm up reads: %w", err)
 	}

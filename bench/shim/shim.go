@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -140,7 +141,7 @@ func (b *bench) rates(ctx context.Context) error {
 			{Server: Namesrv, Command: process.Command{Name: "namesrv", Args: func(port int, dir string) []string {
 				return []string{b.Namesrv, "--listenPort", strconv.Itoa(port), "--store", filepath.Join(dir, "routes.db"), "--kvConfigPath", filepath.Join(dir, "kvConfig.json")}
 			}}},
-			{Server: report.Ours, Command: b.command(s)},
+			{Server: report.Ours, Command: b.command(s), Know: know},
 		})
 		if err != nil {
 			return err
@@ -150,6 +151,37 @@ func (b *bench) rates(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// know asks a shim for every topic until it has heard of it from the API, which
+// is slow here, and once more when that has told all that was said.
+func know(ctx context.Context, addr netip.AddrPort, fleet load.Fleet) error {
+	c, err := load.DialClient(addr, answerTime)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for range 2 {
+		for i := range fleet.Topics {
+			r, err := load.RouteRequest(fleet.Topic(i))
+			if err != nil {
+				return err
+			}
+			err = until(ctx, poll, func() (bool, error) {
+				a, _, err := c.Do(&r, answerTime)
+				return a.Code == success, err
+			})
+			if err != nil {
+				return fmt.Errorf("the route of %s: %w", fleet.Topic(i), err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(quiet):
+		}
+	}
+	return nil
 }
 
 // command starts the program that is measured as s says.
