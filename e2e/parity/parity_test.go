@@ -25,7 +25,7 @@ const sequencesVariable = "PARITY_SEQUENCES"
 // functions.
 const (
 	defaultSequences = 80
-	shimSequences    = 5
+	shimSequences    = 3
 )
 
 // setting is a Java NameServer with its properties, and what they are here.
@@ -59,7 +59,9 @@ func TestSameAsJava(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			b := start(t, s)
 			t.Run("past failures", b.pastFailures)
-			t.Run("accepted", b.acceptedDifferences)
+			if *shims == 0 { // they are decided on the same way, a hundred steps further away
+				t.Run("accepted", b.acceptedDifferences)
+			}
 			t.Run("random", b.random)
 		})
 	}

@@ -68,6 +68,11 @@ func (r *Run) Do(ctx context.Context, s Step) ([]Difference, error) {
 	if err := r.finish(ctx, s, java, here); err != nil {
 		return nil, err
 	}
+	if r.pair.Settles {
+		if err := r.succeed(ctx); err != nil {
+			return nil, err
+		}
+	}
 	rest, err := r.compare(ctx, s, java, here, apart)
 	if err != nil || len(rest) == 0 || !s.late() && !r.pair.Settles {
 		return rest, err
