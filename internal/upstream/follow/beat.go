@@ -163,7 +163,8 @@ func (f *Follower) beaten(head api.SessionHead, id string, opened bool) {
 	now, sent := f.o.Now(), f.session.began
 	all := opened || f.link.down() || sent.Sub(f.good) > maxGap
 	changes, anything := f.hear(head, opened, now)
-	if f.stopped(head.Sessions) || all {
+	stopped := f.stopped(head.Sessions)
+	if stopped || all {
 		f.doubt(true)
 	}
 	f.good = sent
@@ -194,7 +195,9 @@ func (f *Follower) beaten(head api.SessionHead, id string, opened bool) {
 		f.told.opened(id)
 		return // what it holds is to be confirmed whole
 	}
-	f.told.changed(changes, anything)
+	// What a session held that stops is in the groups of brokers here, too; and
+	// no log tells when it runs out, unless somebody sweeps.
+	f.told.changed(changes, anything || stopped)
 }
 
 // hear takes in the revision's log, marks what it touches, and returns what is

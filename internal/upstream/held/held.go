@@ -113,6 +113,7 @@ type Brokers struct {
 	running  int       // calls under way
 	checking bool      // one of them confirms
 	checkAt  time.Time // before which none is to
+	renewed  time.Time // when it was looked last what has to be told again
 	batch    int       // how many brokers such a call confirms at most
 	trouble  trouble
 	followed core.Revision       // the newest change that was heard of

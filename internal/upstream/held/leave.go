@@ -112,6 +112,7 @@ func (b *Brokers) sweep(ctx context.Context, now time.Time) {
 		b.evict(ctx, now, name)
 	}
 	b.ripen(now)
+	b.renew(now)
 }
 
 // overdue are the groups in which a broker seems to have missed its timeout.

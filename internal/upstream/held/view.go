@@ -14,7 +14,7 @@ import (
 // tell takes in the cloud's word on a group. The caller holds mu.
 func (b *Brokers) tell(g *group, said api.Group) {
 	if said.Name != "" {
-		g.told, g.until = said.Group, b.o.Now().Add(said.ValidFor)
+		g.told, g.until = said.Group, b.o.Now().Add(max(said.ValidFor, renewTime))
 	}
 }
 
@@ -137,11 +137,36 @@ func (b *Brokers) Group(now time.Time, name string) (core.Group, bool) {
 	if g == nil || !g.some {
 		return core.Group{}, false
 	}
-	if now.After(g.until) && !b.trouble.down && !g.visible {
-		b.check(g)
+	if now.After(g.until.Add(staleTime)) && !b.trouble.down && !g.visible {
 		return core.Group{}, false
 	}
 	return g.merged, true
+}
+
+const (
+	// renewTime is from one look for what has to be told again to the next, so
+	// that one call asks for much.
+	renewTime = 5 * time.Second
+	// staleTime is for how long a group is shown as it was told after that is
+	// over: acting masters ask for theirs each second, and not each is to ask the
+	// cloud.
+	staleTime = 2 * renewTime
+)
+
+// renew has the groups confirmed of which it is over what was told: a lease in
+// them may have run out, which nobody tells. The caller does not hold mu.
+func (b *Brokers) renew(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.trouble.down || now.Sub(b.renewed) < renewTime {
+		return
+	}
+	b.renewed = now
+	for _, g := range b.groups {
+		if !g.until.IsZero() && now.After(g.until) && !g.busy && !slices.ContainsFunc(g.replicas, func(r *replica) bool { return r.check }) {
+			b.check(g)
+		}
+	}
 }
 
 // maxOverlays bounds the routes that are kept as they look from here.
