@@ -5,6 +5,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"signpost/core"
@@ -44,11 +45,12 @@ type Administrator interface {
 	DeleteKV(ctx context.Context, namespace, key string) (api.Meta, error)
 }
 
-// Local lists what the brokers connected here have said: the registry that
+// Local knows what the brokers connected here have said: the registry that
 // judges them for held.
 type Local interface {
 	Topics(ctx context.Context, now time.Time, kind core.TopicKind, cluster string) ([]string, time.Time, error)
 	Groups(ctx context.Context, now time.Time) ([]core.Group, error)
+	Route(ctx context.Context, now time.Time, topic string) (*core.Route, error)
 }
 
 var (
@@ -131,6 +133,12 @@ func (r *Registry) seen(now time.Time, topic string, cloud *core.Route, err erro
 		return route, nil
 	case err == nil: // its last broker has left from here
 		return nil, &core.NoTopicError{ValidUntil: now}
+	case errors.Is(err, core.ErrUnavailable):
+		// Not known, and it cannot be asked: what is connected here is better
+		// than nothing.
+		if here, err := r.local.Route(context.Background(), now, topic); err == nil { // in memory: it does not wait
+			return here, nil
+		}
 	}
 	return nil, told(err)
 }

@@ -94,6 +94,13 @@ func (f *Follower) takeIn(answers []answer, batch []*flight, revision core.Revis
 	changed := f.history.since(revision)
 	for i, fl := range batch {
 		a := &answers[i]
+		if a.status == api.RouteAbsent && revision < fl.named && fl.era == f.era {
+			// It is of another table than the one that is followed, or of one that
+			// was emptied: that a topic is not there yet says nothing. The next
+			// beat tells.
+			f.asker.end(fl, nil, nil, rewound())
+			continue
+		}
 		if a.status == api.RouteLater {
 			fl.sent = false
 			f.asker.queue(fl, fl.urgent)

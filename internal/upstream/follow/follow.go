@@ -207,6 +207,8 @@ func (f *Follower) Known(now time.Time, topic string) (route *core.Route, err er
 	at := now.Sub(f.epoch)
 	e.used(at)
 	switch {
+	case e.route == nil && f.link.cut.Load():
+		return nil, nil, false // what has come since would be in a log that is not heard
 	case at <= time.Duration(e.until.Load()):
 	case e.route == nil || !f.link.cut.Load():
 		return nil, nil, false

@@ -129,3 +129,9 @@ func failure(call string, err error) error {
 func late() error {
 	return &api.UnreachableError{Call: "getRoutes", Reason: "the API did not answer in time"}
 }
+
+// rewound is what is said of a topic that is missing in an answer from before
+// the revision that was named.
+func rewound() error {
+	return &api.UnreachableError{Call: "getRoutes", Reason: "the API answers from before what it has told"}
+}

@@ -109,7 +109,9 @@ func TestUnknownTopic(t *testing.T) {
 			t.Errorf("%d calls", n)
 		}
 		s.wantKnown("T", "none")
-		pass(5100 * time.Millisecond)
+		pass(29 * time.Second)
+		s.wantKnown("T", "none") // the log would tell
+		pass(2 * time.Second)
 		s.wantKnown("T", "")
 		s.want("T", "none")
 		s.Seen(context.Background(), c.register(other, "a", 0, "T"))

@@ -15,9 +15,10 @@ import (
 const (
 	tableShards = 64
 	// absentBound limits the topics without a route that are remembered, and
-	// absentTime for how long: no log names a topic that never had a row.
+	// absentTime for how long: what a broker brings is in the log, unless its
+	// writer crashed before it told.
 	absentBound = 4096
-	absentTime  = 5 * time.Second
+	absentTime  = 10 * time.Minute
 	// useTime is for how long after it was asked for a topic is in use.
 	useTime = 10 * time.Minute
 )
