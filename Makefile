@@ -31,7 +31,7 @@ test: check unit fuzz e2e ## run every test
 check: ## gofmt and vet
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags e2e ./...
+	$(GO) vet -tags e2e,soak ./...
 
 .PHONY: unit
 unit: ## tests that need nothing but Go, with the race detector
@@ -48,6 +48,10 @@ THROUGH_SHIMS := ^(TestActingMaster|TestMasterAndSlave|TestMixedReleases|TestReg
 e2e: build ## real brokers, clients and NameServers, and the stack locally (JDK 17, Maven, Python 3, Docker)
 	$(GO) test -tags e2e -p 1 -timeout 40m -count 1 ./e2e/... ./cmd/namesrv
 	$(GO) test -tags e2e -timeout 20m -count 1 ./e2e/brokers -shims 2 -run '$(THROUGH_SHIMS)'
+
+.PHONY: soak
+soak: build ## a thousand simulated brokers behind two shims while whatever may go wrong does (JDK 17, Maven)
+	$(GO) test -tags soak -timeout 20m -count 1 ./e2e/soak $(ARGS)
 
 .PHONY: captures
 captures: ## make the golden captures anew from the real NameServers
