@@ -138,7 +138,7 @@ func (s *scene) alike(within time.Duration, questions []question, topics ...stri
 		for _, q := range questions {
 			want := s.java.say(q)
 			for _, sh := range s.shims {
-				if sh.dead {
+				if sh.dead.Load() {
 					continue
 				}
 				if got := sh.say(q); got != want {
@@ -174,10 +174,10 @@ func (s *scene) watch(topics ...string) (end func()) {
 		clients.Go(func() {
 			for began := time.Now(); ctx.Err() == nil; time.Sleep(250 * time.Millisecond) {
 				for _, sh := range s.shims {
-					if sh.dead {
+					if sh.dead.Load() {
 						continue
 					}
-					if got := sh.say(routeOf(topic)); !strings.HasPrefix(got, "{") && !sh.dead {
+					if got := sh.say(routeOf(topic)); !strings.HasPrefix(got, "{") && !sh.dead.Load() {
 						mu.Lock()
 						failures = append(failures, fmt.Sprintf("after %v %s says of %s: %s", time.Since(began), sh.name, topic, got))
 						mu.Unlock()

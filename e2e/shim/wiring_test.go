@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signpost/core"
@@ -23,7 +24,7 @@ type shim struct {
 	s    *scene
 	link *link.Link
 	file string
-	dead bool
+	dead atomic.Bool
 	end  func()
 
 	told struct {
@@ -33,10 +34,12 @@ type shim struct {
 }
 
 func (s *scene) newShim(name string) *shim {
-	return &shim{
-		s: s, link: link.New(s.cloud), file: filepath.Join(s.t.TempDir(), "state"), end: func() {}, dead: true,
+	sh := &shim{
+		s: s, link: link.New(s.cloud), file: filepath.Join(s.t.TempDir(), "state"), end: func() {},
 		front: front{name: name, log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelInfo}).WithAttrs([]slog.Attr{slog.String("shim", name)}))},
 	}
+	sh.dead.Store(true)
+	return sh
 }
 
 // minimums are the lowest ids that its brokers were told of.
@@ -70,7 +73,7 @@ func (sh *shim) start() {
 	var loops sync.WaitGroup
 	loops.Go(func() { f.Run(ctx) })
 	loops.Go(func() { h.Run(ctx) })
-	sh.dead = false
+	sh.dead.Store(false)
 	r := upstream.New(upstream.Options{Cloud: client, Held: h, Follow: f, Local: local})
 	sh.serve(r, func(o *nameserver.Options) { o.Front = sh.name })
 	sh.end = sync.OnceFunc(func() {
@@ -85,7 +88,7 @@ func (sh *shim) start() {
 
 // kill ends it without a word to the cloud.
 func (sh *shim) kill() {
-	sh.dead = true
+	sh.dead.Store(true)
 	sh.end()
 }
 

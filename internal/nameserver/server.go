@@ -143,7 +143,11 @@ func New(o Options) *Server {
 // Serve accepts connections until the listener is closed by Shutdown, or
 // fails. It is called once.
 func (s *Server) Serve(l net.Listener) error {
-	s.notifier.start()
+	s.mu.Lock()
+	if !s.draining.Load() {
+		s.notifier.start()
+	}
+	s.mu.Unlock()
 	var backoff time.Duration
 	for {
 		c, err := l.Accept()
