@@ -303,6 +303,25 @@ func TestOneTopicOfAnUnknownBrokerIsRefused(t *testing.T) {
 	})
 }
 
+// Whose id a controller gave to somebody newer is not registered, and told of
+// no master.
+func TestASlaveOfAnOlderState(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		newer, older := s, s
+		newer.state, older.addr = 2, "10.0.0.9:10911"
+		g.hold(t, a)
+		if answer := g.hold(t, newer); answer.MasterAddr != a.addr {
+			t.Fatalf("the slave is told %+v", answer)
+		}
+		if answer := g.hold(t, older); answer != (core.Registered{}) {
+			t.Errorf("who is not registered is told %+v", answer)
+		}
+		settle(10 * time.Second)
+		g.wantRoute(t, "t1", "c/b1 perm 6: 0="+a.addr+" 1="+newer.addr+"; ")
+		g.wantPending(t, 0, 0)
+	})
+}
+
 func TestMasterAndSlaveSwitch(t *testing.T) {
 	run(t, func(t *testing.T, c *cloud, g *gateway) {
 		g.hold(t, a)

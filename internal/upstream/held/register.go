@@ -2,6 +2,7 @@ package held
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,11 +37,22 @@ func (b *Brokers) Register(ctx context.Context, now time.Time, reg core.Registra
 	if err != nil {
 		return core.Registered{}, err
 	}
-	if x, err = b.take(ctx, now, reg, content, x); err != nil || x == nil {
-		return b.answer(reg), err
+	x, err = b.take(ctx, now, reg, content, x)
+	switch {
+	case errors.Is(err, errSuperseded):
+		return core.Registered{}, nil
+	case err != nil:
+		return core.Registered{}, err
+	case x == nil:
+		return b.answer(reg), nil
 	}
 	return b.await(ctx, reg, x)
 }
+
+// errSuperseded says that a controller gave the broker's id to somebody newer:
+// it is quietly not registered, and told of no master (Java:
+// RouteInfoManager.registerBroker, by the stateVersion).
+var errSuperseded = errors.New("its id is somebody newer's")
 
 // pack decodes the body and compresses it again, in the words of the API.
 func (b *Brokers) pack(ctx context.Context, reg core.Registration) (core.Content, *body, error) {
@@ -87,7 +99,7 @@ func (b *Brokers) take(ctx context.Context, now time.Time, reg core.Registration
 	}
 	b.reconcile(g, lg, now, said)
 	if !slices.ContainsFunc(lg.Replicas, func(r core.Replica) bool { return r.Addr == reg.Addr && r.ID == reg.ID }) {
-		return nil, nil // a controller gave its id to somebody newer: quietly not registered
+		return nil, errSuperseded
 	}
 	r := g.at(reg.Cluster, strings.Clone(reg.Addr), reg.ID)
 	r.held, r.gone, r.strange = true, false, false

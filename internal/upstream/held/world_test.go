@@ -30,12 +30,12 @@ type broker struct {
 	id                  int64
 	acting              core.ActingMaster
 	timeout             time.Duration
-	version             int64
+	version, state      int64 // of its DataVersion
 	topics              []string
 }
 
 func (x broker) content() core.Content {
-	c := core.Content{DataVersion: core.DataVersion{Counter: x.version}, Topics: []core.Topic{}}
+	c := core.Content{DataVersion: core.DataVersion{Counter: x.version, StateVersion: x.state}, Topics: []core.Topic{}}
 	for _, t := range x.topics {
 		c.Topics = append(c.Topics, core.Topic{Name: t, Queues: core.Queues{Read: 4, Write: 4, Perm: core.PermReadWrite}})
 	}
