@@ -23,7 +23,6 @@ import (
 func TestStorm(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
 			storm(t, rand.New(rand.NewPCG(seed, 0)))
 		})
 	}
