@@ -52,7 +52,8 @@ var mayImport = map[string][]string{
 	"internal/dynamo":            {"core"},
 	"internal/eventbridge":       {"core"},
 	"internal/tlsport":           {"internal/remoting", "internal/pkcs8"},
-	"internal/acl":               {"internal/remoting"},
+	"internal/livefile":          {},
+	"internal/acl":               {"internal/remoting", "internal/livefile"},
 	"internal/product":           {"core", "internal/wire", "internal/remoting"},
 	"internal/nameserver":        {"core", "internal/wire", "internal/remoting"},
 	"internal/httpapi":           {"core", "internal/wire", "internal/remoting"},
@@ -62,7 +63,7 @@ var mayImport = map[string][]string{
 	"internal/daemon/daemontest": {"core", "internal/remoting", "internal/wire"},
 	"internal/daemon": {"core", "internal/config", "internal/nameserver", "internal/remoting", "internal/tlsport", "internal/product",
 		"internal/acl", "internal/advertise", "internal/discovery"},
-	"internal/advertise": {"core"},
+	"internal/advertise": {"core", "internal/livefile"},
 	"internal/compare":   {"core", "internal/wire", "internal/remoting"},
 
 	"internal/upstream":        {"core", "internal/remoting", "internal/upstream/api", "internal/upstream/follow", "internal/upstream/held"},

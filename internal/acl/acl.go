@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"signpost/internal/livefile"
 	"signpost/internal/remoting"
 )
 
@@ -41,7 +42,7 @@ type Guard struct {
 
 	reloads, failures atomic.Uint64
 
-	seen, judged digest // of the file: at the last look, and what was read of it last. Only Open and Run look at these.
+	file *livefile.File // for Open and Run
 }
 
 // Open reads the file of accounts. The error says everything that is wrong
@@ -59,7 +60,7 @@ type Guard struct {
 //	    permissions: [read]
 func Open(o Options) (*Guard, error) {
 	if o.PollInterval == 0 {
-		o.PollInterval = 500 * time.Millisecond
+		o.PollInterval = livefile.Interval
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -67,7 +68,7 @@ func Open(o Options) (*Guard, error) {
 	if o.Refused == nil {
 		o.Refused = func(string) {}
 	}
-	text, err := readFile(o.Path)
+	file, text, err := livefile.Open(o.Path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("accounts %s: %w", o.Path, err)
 	}
@@ -75,9 +76,7 @@ func Open(o Options) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("accounts %s: %w", o.Path, err)
 	}
-	g := &Guard{o: o, quiet: newQuiet()}
-	g.seen = digestOf(text, nil)
-	g.judged = g.seen
+	g := &Guard{o: o, quiet: newQuiet(), file: file}
 	g.take(a)
 	return g, nil
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/netip"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -47,33 +45,6 @@ func (fs Faults) Error() string {
 		all[i] = f.Error()
 	}
 	return strings.Join(all, "; ")
-}
-
-// readFile reads the whole file, if it is not too long. The error does not
-// name it.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	defer f.Close() //nolint:errcheck // only read from
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, cause(err)
-	}
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("longer than %d bytes", maxFile)
-	}
-	return text, nil
-}
-
-// cause leaves the path out.
-func cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // parse reads the text of a file of accounts. The error is Faults.

@@ -38,25 +38,25 @@ func TestAChangedFileIsTakenIntoUse(t *testing.T) {
 		}
 	}
 	want("b:1", Stats{}, "at first")
-	f.poll()
+	f.file.Poll(f.changed)
 	want("b:1", Stats{}, "unchanged")
 
 	write(t, path, "[10.0.0.0/8]\na = c")
-	f.poll()
+	f.file.Poll(f.changed)
 	want("b:1", Stats{}, "while it may still be written")
-	f.poll()
+	f.file.Poll(f.changed)
 	want("c:1", Stats{Reloads: 1}, "changed")
 
 	write(t, path, "[10.0.0.0/8]\na = \na")
 	for range 5 {
-		f.poll()
+		f.file.Poll(f.changed)
 	}
 	want("c:1", Stats{Reloads: 1, Failures: 1}, "broken")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
-		f.poll()
+		f.file.Poll(f.changed)
 	}
 	want("c:1", Stats{Reloads: 1, Failures: 2}, "gone")
 	if n := strings.Count(log.String(), "level=ERROR"); n != 2 || !strings.Contains(log.String(), "line 2: ") || !strings.Contains(log.String(), "line 3: ") ||
@@ -64,8 +64,8 @@ func TestAChangedFileIsTakenIntoUse(t *testing.T) {
 		t.Errorf("%d lines of 2 failures:\n%s", n, &log)
 	}
 	write(t, path, "[10.0.0.0/8]\na = d")
-	f.poll()
-	f.poll()
+	f.file.Poll(f.changed)
+	f.file.Poll(f.changed)
 	want("d:1", Stats{Reloads: 2, Failures: 2}, "back")
 }
 
