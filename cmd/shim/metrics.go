@@ -80,6 +80,7 @@ var (
 	revisionDesc  = prometheus.NewDesc("signpost_revision", "The revision of routes and lists that is followed.", nil, nil)
 	routesDesc    = prometheus.NewDesc("signpost_upstream_routes", "Routes kept.", nil, nil)
 	bytesDesc     = prometheus.NewDesc("signpost_upstream_route_bytes", "About how much memory they take.", nil, nil)
+	unwrittenDesc = prometheus.NewDesc("signpost_upstream_unwritten", "Topics of which the state file does not have yet what is known.", nil, nil)
 	heldDesc      = prometheus.NewDesc("signpost_upstream_held", "Brokers connected here.", nil, nil)
 	pendingDesc   = prometheus.NewDesc("signpost_upstream_pending", "Brokers of which the API has not heard yet that they came (add) or left (drop).", []string{"kind"}, nil)
 	offsetDesc    = prometheus.NewDesc("signpost_upstream_clock_offset_seconds", "By how much calls are dated otherwise than by this machine's clock.", nil, nil)
@@ -93,7 +94,7 @@ func (c collector) counted() []prometheus.Collector {
 // Describe names all of it.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{connectedDesc, sinceDesc, oldestDesc, sessionDesc, guardedDesc, revisionDesc, routesDesc,
-		bytesDesc, heldDesc, pendingDesc, offsetDesc} {
+		bytesDesc, unwrittenDesc, heldDesc, pendingDesc, offsetDesc} {
 		ch <- d
 	}
 	for _, one := range c.counted() {
@@ -118,6 +119,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(revisionDesc, float64(s.Revision))
 	gauge(routesDesc, float64(s.Routes))
 	gauge(bytesDesc, float64(s.Bytes))
+	gauge(unwrittenDesc, float64(s.Unwritten))
 	gauge(heldDesc, float64(c.a.held.Held()))
 	adds, drops := c.a.held.Pending()
 	gauge(pendingDesc, float64(adds), "add")

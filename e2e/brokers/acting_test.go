@@ -41,7 +41,7 @@ func TestActingMaster(t *testing.T) {
 	n.awaitRoute(t, soon, "events", acting+"4")
 	mqadmin.expectRoute(t, "events", acting+"4")
 	awaitNotice(t, slave, 1, 1)
-	consumer := client(t, peers.V533, "Consumer", n.addr, "events", "consumers")
+	consumer := startConsumer(t, peers.V533, n.addr, "events", "consumers")
 	awaitMessages(t, brokerTimeout, consumer, bodies)
 	consumer.end(t, syscall.SIGKILL)
 

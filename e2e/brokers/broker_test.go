@@ -142,6 +142,23 @@ func client(t *testing.T, version, program, namesrv, topic, last string) *proces
 		"-cp", classes[version]+":"+jars[version], program, namesrv, topic, last)
 }
 
+// startConsumer starts a consumer of 4.x or 5.x and waits until it runs: one
+// whose NameServer goes away before that ends.
+func startConsumer(t *testing.T, version, namesrv, topic, group string) *process {
+	t.Helper()
+	p := client(t, version, "Consumer", namesrv, topic, group)
+	await(t, brokerTimeout, p.name+" to start", func() string {
+		if p.ended() {
+			t.Fatalf("%s ended", p.name)
+		}
+		if len(p.lines("started")) == 0 {
+			return "not started yet"
+		}
+		return ""
+	})
+	return p
+}
+
 // awaitSends waits until a producer has sent n messages more.
 func awaitSends(t *testing.T, producer *process, n int) {
 	t.Helper()

@@ -51,7 +51,7 @@ func TestDiscovery(t *testing.T) {
 			admin{version: version, namesrv: n.addr}.expect(t, []string{b.Addr}, "updateTopic", "-b", b.Addr, "-t", "looked-up", "-r", "4", "-w", "4")
 			n.awaitRoute(t, brokerTimeout, "looked-up", "found of DefaultCluster at 0="+b.Addr+": r4 w4 perm 6")
 
-			consumer := client(t, version, "Consumer", "", "looked-up", "consumers")
+			consumer := startConsumer(t, version, "", "looked-up", "consumers")
 			producer := client(t, version, "Producer", "", "looked-up", "m")
 			awaitSends(t, producer, 3)
 			awaitMessages(t, brokerTimeout, consumer, sent(producer))
@@ -84,7 +84,7 @@ func TestBrokerBehindNAT(t *testing.T) {
 	mqadmin.expect(t, []string{outside}, "clusterList")
 	mqadmin.expect(t, []string{outside}, "updateTopic", "-c", "DefaultCluster", "-t", "through")
 
-	consumer := client(t, peers.V497, "Consumer", n.addr, "through", "consumers")
+	consumer := startConsumer(t, peers.V497, n.addr, "through", "consumers")
 	producer := client(t, peers.V533, "Producer", n.addr, "through", "m")
 	awaitSends(t, producer, 3)
 	awaitMessages(t, brokerTimeout, consumer, sent(producer))

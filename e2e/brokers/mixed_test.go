@@ -65,7 +65,7 @@ func TestMixedReleases(t *testing.T) {
 		bodies = append(bodies, sent(producer)...)
 	}
 	for _, version := range versions {
-		consumer := client(t, version, "Consumer", n.addr, "mixed", "consumers-"+strings.ReplaceAll(version, ".", "-"))
+		consumer := startConsumer(t, version, n.addr, "mixed", "consumers-"+strings.ReplaceAll(version, ".", "-"))
 		awaitMessages(t, brokerTimeout, consumer, bodies)
 		consumer.end(t, syscall.SIGKILL)
 	}

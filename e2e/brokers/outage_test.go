@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,14 @@ type outage struct {
 	java               *nameServer
 	brokers            map[string]*peers.Process // by release
 	producer, consumer *process
-	sent               int // by new clients
+	sent               int      // by new clients
+	wrong              []string // what was, said once more behind all output
+}
+
+func (o *outage) errorf(format string, args ...any) {
+	o.t.Helper()
+	o.wrong = append(o.wrong, fmt.Sprintf(format, args...))
+	o.t.Error(o.wrong[len(o.wrong)-1])
 }
 
 // TestOutages breaks everything there is between brokers and the cloud, one
@@ -58,7 +66,7 @@ func TestOutages(t *testing.T) {
 	}
 	for _, line := range o.producer.lines("failed") {
 		if strings.Contains(line, "No route info") || strings.Contains(line, "name server") {
-			t.Errorf("for want of a route: %s", line)
+			o.errorf("for want of a route: %s", line)
 		}
 	}
 	awaitMessages(t, soon+brokerTimeout, o.consumer, sent(o.producer))
@@ -67,6 +75,11 @@ func TestOutages(t *testing.T) {
 func startOutage(t *testing.T) *outage {
 	t.Helper()
 	o := &outage{t: t, brokers: map[string]*peers.Process{}}
+	t.Cleanup(func() {
+		if len(o.wrong) > 0 {
+			t.Logf("in short:\n%s", strings.Join(o.wrong, "\n"))
+		}
+	})
 	o.cloud = startCloud(t, stack.Options{})
 	o.both = together(newShim(t, o.cloud, "beatMillis=1000"), newShim(t, o.cloud, "beatMillis=1000"))
 	o.both.start(t)
@@ -84,7 +97,7 @@ func startOutage(t *testing.T) *outage {
 	o.both.awaitRoute(t, brokerTimeout, "TBW102", o.route(7, versions...))
 	admin{version: peers.V533, namesrv: o.both.addr}.expect(t, []string{"success."}, "updateTopic", "-c", "DefaultCluster", "-t", "events")
 	o.both.awaitRoute(t, soon, "events", o.route(6, versions...))
-	o.consumer = client(t, peers.V533, "Consumer", o.both.addr, "events", "consumers")
+	o.consumer = startConsumer(t, peers.V533, o.both.addr, "events", "consumers")
 	// A client of 5.x that is new tries one NameServer only, and fails if that
 	// is the one that is gone; those of 4.x try all.
 	o.producer = client(t, peers.V497, "Producer", o.both.addr, "events", "steady-")
@@ -112,7 +125,7 @@ func (o *outage) send(when string) {
 	o.t.Helper()
 	o.sent++
 	if got := sendFresh(o.t, o.producer, fmt.Sprint("fresh-", o.sent)); !strings.HasPrefix(got, "ok ") {
-		o.t.Errorf("%s: a new client: %s", when, got)
+		o.errorf("%s: a new client: %s", when, got)
 	}
 	awaitSends(o.t, o.producer, 10)
 }
@@ -187,7 +200,7 @@ func (o *outage) theAPIFails() {
 		o.t.Error(err)
 	}
 	if got := o.announced("BrokerEvicted") + o.announced("BrokerUnregistered"); got != before {
-		o.t.Errorf("%d brokers were announced as gone", got-before)
+		o.errorf("%d brokers were announced as gone", got-before)
 	}
 }
 
@@ -204,7 +217,7 @@ func (o *outage) awayForLongerThanALease() {
 	})
 	o.send("for the cloud all brokers are gone")
 	if want := o.java.routeTo("events"); o.both.routeTo("events") != want {
-		o.t.Errorf("the shims say %q, Java %q", o.both.routeTo("events"), want)
+		o.errorf("the shims say %q, Java %q", o.both.routeTo("events"), want)
 	}
 	o.cloud.Always(link.Pass)
 	o.send("right after")
@@ -232,26 +245,39 @@ func (o *outage) theTableIsEmpty() {
 // see is with their connections.
 func (o *outage) killedWhileTheAPIIsAway() {
 	want := o.both.routeTo("events")
-	time.Sleep(5 * time.Second) // what a shim hears is on its disk a few seconds later
+	for _, f := range o.both.fronts {
+		await(o.t, soon, f.name+" to have it all on its disk", func() string {
+			for _, name := range []string{`pending{kind="add"}`, `pending{kind="drop"}`, "unwritten"} {
+				if n := f.metric(o.t, "signpost_upstream_"+name); n != "0" {
+					return name + " " + n
+				}
+			}
+			age := f.metric(o.t, "signpost_upstream_oldest_answer_seconds")
+			if seconds, err := strconv.ParseFloat(age, 64); err != nil || seconds > 2 {
+				return "it is right as of " + age + " s ago"
+			}
+			return ""
+		})
+	}
 	o.cloud.Always(link.Cut)
 	o.both.kill9(o.t)
 	o.both.start(o.t)
 	if got := o.both.routeTo("events"); got != want {
-		o.t.Errorf("the first answer is %q, want %q", got, want)
+		o.errorf("the first answer is %q, want %q", got, want)
 	}
 	o.send("from their disks")
 	for _, f := range o.both.fronts {
 		answer, err := askAt(f.addr, remoting.GetRouteInfoByTopic, nil, remoting.Field{Key: "topic", Value: "never-asked-for"})
 		if err != nil || answer.Code != remoting.SystemError || answer.Remark == "" {
-			o.t.Errorf("an unknown topic: code %d %q, %v", answer.Code, answer.Remark, err)
+			o.errorf("an unknown topic: code %d %q, %v", answer.Code, answer.Remark, err)
 		}
 	}
 	// Each broker has registered again when the Java NameServer and the shims
 	// have its connections: one period.
 	await(o.t, 3*period, "the brokers to be back", func() string {
 		for _, f := range o.both.fronts {
-			if n := f.metric(o.t, `signpost_request_seconds_count{code="REGISTER_BROKER",result="0"}`); n == "" || n < "3" {
-				return fmt.Sprintf("%s has %s registrations", f.name, n)
+			if n := f.metric(o.t, "signpost_upstream_held"); n != strconv.Itoa(len(versions)) {
+				return fmt.Sprintf("%s holds %s of them", f.name, n)
 			}
 		}
 		return ""

@@ -122,7 +122,13 @@ func showIfFailed(t *testing.T, name string, output func() string) {
 	if !t.Failed() {
 		return
 	}
-	out := output()
+	var out string
+	for line := range strings.Lines(output()) {
+		// What a client did well is not what failed.
+		if !strings.HasPrefix(line, "ok ") && !strings.HasPrefix(line, "got ") {
+			out += line
+		}
+	}
 	if len(out) > outputShown {
 		out = "..." + out[len(out)-outputShown:]
 	}

@@ -43,7 +43,7 @@ func masterAndSlave(t *testing.T, version string) {
 		t.Fatal(err)
 	}
 	n.awaitRoute(t, soon, "events", "broker-a of DefaultCluster at 1="+slave.Addr+queues+"6")
-	consumer := client(t, version, "Consumer", n.addr, "events", "consumers")
+	consumer := startConsumer(t, version, n.addr, "events", "consumers")
 	awaitMessages(t, brokerTimeout, consumer, bodies) // from the slave
 	consumer.end(t, syscall.SIGKILL)
 

@@ -36,7 +36,7 @@ func restart(t *testing.T, version string) {
 	route := "broker-a of DefaultCluster at 0=" + b.Addr + ": r8 w8 perm 6"
 	n.awaitRoute(t, soon, "events", route)
 
-	consumer := client(t, version, "Consumer", n.addr, "events", "consumers")
+	consumer := startConsumer(t, version, n.addr, "events", "consumers")
 	producer := client(t, version, "Producer", n.addr, "events", "steady-")
 	awaitSends(t, producer, 10)
 

@@ -5,8 +5,8 @@ import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 
 /**
- * Consumer NAMESRV TOPIC GROUP prints "got BODY" for each message of the topic until its standard input ends. An empty
- * NAMESRV is looked up at the address server.
+ * Consumer NAMESRV TOPIC GROUP prints "started GROUP" and then "got BODY" for each message of the topic until its standard
+ * input ends. An empty NAMESRV is looked up at the address server.
  */
 public class Consumer {
     public static void main(String[] args) throws Exception {
@@ -24,6 +24,7 @@ public class Consumer {
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
         consumer.start();
+        System.out.println("started " + args[2]);
         while (System.in.read() >= 0) {
         }
         Runtime.getRuntime().halt(0);

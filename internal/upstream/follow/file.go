@@ -75,6 +75,7 @@ type file struct {
 	mu    sync.Mutex
 	dirty map[string]kept
 	order []byte // its record; nil: it is written
+	under int    // how many are being written
 }
 
 // content is what a file has.
@@ -268,7 +269,7 @@ func (f *file) write(m marks) {
 	defer f.writing.Unlock()
 	f.mu.Lock()
 	dirty, order := f.dirty, f.order
-	f.dirty, f.order = map[string]kept{}, nil
+	f.dirty, f.order, f.under = map[string]kept{}, nil, len(f.dirty)
 	f.mu.Unlock()
 	if len(dirty) == 0 && order == nil && m.revision == f.written.revision {
 		return
@@ -285,16 +286,24 @@ func (f *file) write(m marks) {
 			f.log.Info("last-known routes are written again", "file", f.path)
 		}
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.under = 0
 	if err == nil {
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	maps.Copy(dirty, f.dirty)
 	f.dirty = dirty
 	if f.order == nil {
 		f.order = order
 	}
+}
+
+// unwritten is of how many topics it does not have yet what is known.
+func (f *file) unwritten() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.dirty) + f.under
 }
 
 func (f *file) update(dirty map[string]kept, order []byte, m marks) (err error) {

@@ -147,6 +147,25 @@ func TestWhatIsForgottenLeavesTheFile(t *testing.T) {
 	})
 }
 
+// What the file does not have yet is told: a crash would lose it.
+func TestUnwritten(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cloud) {
+		t.Cleanup(c.gateway(other))
+		c.register(other, "a", 0, "T", "U")
+		s := start(t, c, at(filepath.Join(t.TempDir(), "routes")))
+		pass(time.Second)
+		s.route("T")
+		s.route("U")
+		if got := s.State(time.Now()).Unwritten; got != 2 {
+			t.Errorf("%d are not written right after two were heard", got)
+		}
+		pass(4 * time.Second)
+		if got := s.State(time.Now()).Unwritten; got != 0 {
+			t.Errorf("%d are not written some seconds later", got)
+		}
+	})
+}
+
 // fileWith returns a file that knows T, as it is between two processes.
 func fileWith(t *testing.T, c *cloud) string {
 	path := filepath.Join(t.TempDir(), "routes")

@@ -247,6 +247,7 @@ type State struct {
 	Guarded      bool // by the cloud's mass-expiry guard
 	Routes       int  // kept
 	Bytes        int64
+	Unwritten    int // topics of which the file does not have yet what is known
 }
 
 // State returns how it does.
@@ -257,6 +258,9 @@ func (f *Follower) State(now time.Time) State {
 		Connected: f.link.state == connected, Since: f.link.since, Reason: f.link.reason(),
 		Session: f.session.id, Revision: f.history.followed, Guarded: f.guarded,
 		Routes: f.table.routes, Bytes: f.table.bytes,
+	}
+	if f.file != nil {
+		s.Unwritten = f.file.unwritten()
 	}
 	at, good := now.Sub(f.epoch), f.good.Sub(f.epoch)
 	oldest := good
