@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signpost/core"
+	"signpost/internal/memory"
 )
 
 // Who hears of the sessions by himself keeps a route as long as they beat: what
@@ -60,6 +61,36 @@ func TestRouteForWhoFollowsTheSessions(t *testing.T) {
 	}
 	beat("s1")
 	holds(time.Time{})
+}
+
+// Before the end of a direct lease a route is read again: most are renewed, and
+// a later end is told in good time. What is not renewed is not read over and over.
+func TestRenewedLeasesAreToldEarly(t *testing.T) {
+	store := &reads{Store: memory.New()}
+	w := newWorldOver(t, store)
+	holds := func(at time.Duration, want time.Duration) {
+		t.Helper()
+		w.now = epoch.Add(at)
+		route, err := w.Route(w.ctx, w.now, "T")
+		w.must(err)
+		if got := route.FollowedUntil(core.Sessions{}, w.now).Sub(epoch); got != want {
+			t.Fatalf("after %v it holds until %v, want %v", at, got, want)
+		}
+	}
+	b := a("b1", 0, "a", "T", "U")
+	w.register(b)
+	holds(0, 120*time.Second)
+	w.now = epoch.Add(90 * time.Second)
+	w.beat(b)
+	holds(110*time.Second, 120*time.Second) // as it was read
+	holds(110*time.Second+1, 210*time.Second)
+	store.groups = nil
+	for at := 112 * time.Second; at < 210*time.Second; at += 10 * ms {
+		holds(at, 210*time.Second)
+	}
+	if n := len(store.groups); n < 1 || n > 5 {
+		t.Errorf("the group of a broker that stopped is read %d times before it has lapsed", n)
+	}
 }
 
 // A route tells which brokers have the topic and are not shown.

@@ -163,6 +163,18 @@ type hold struct {
 	until    time.Time // the first moment at which a lease could run out
 	sessions []string  // whose leases count as long as they beat, for who follows them
 	others   time.Time // as until, without what these hold; zero: nothing else
+	early    time.Time // from when on it is worth looking whether others were renewed; zero: when they are over
+}
+
+// earlyTime is how long before the end of leases that no session holds a route
+// is read again: most were renewed, which raises no revision. So who keeps
+// routes, and comes for many in good time, hears of a later end.
+const earlyTime = 10 * time.Second
+
+// due says whether the route is to be read again before it is answered.
+func (r *Route) due(now time.Time) bool {
+	h := r.holds.Load()
+	return h == nil || now.After(h.until) || !h.early.IsZero() && now.After(h.early)
 }
 
 // judged takes in a group, as it is stored and reduced to what lives.
@@ -196,6 +208,11 @@ func (v *validity) hold(now time.Time) *hold {
 	if v.lapsed {
 		again := now.Add(recheckTime)
 		h.until, h.others = sooner(h.until, again), sooner(h.others, again)
+	}
+	// Of what is left half is waited for at least, so that the last moments of
+	// one who has stopped are not read over and over.
+	if left := h.others.Sub(now); !h.others.IsZero() && left > 2*recheckTime {
+		h.early = h.others.Add(-min(earlyTime, left/2))
 	}
 	return h
 }

@@ -88,7 +88,7 @@ func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Rou
 	switch {
 	case absent:
 		err = &NoTopicError{ValidUntil: now.Add(absentTime), Settled: true}
-	case route == nil || now.After(route.ValidUntil()):
+	case route == nil || route.due(now):
 		route, err = r.fill(ctx, now, topic, rev, route)
 	}
 	if err != nil {

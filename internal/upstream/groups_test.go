@@ -66,3 +66,58 @@ func TestASlaveWhoseShimStops(t *testing.T) {
 		}
 	})
 }
+
+// TestSlavesBeside: a slave of each group beats the API itself, at moments of
+// its own. That is told of together, for many groups and topics.
+func TestSlavesBeside(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		const n = 50
+		slave := func(i int) core.Registration {
+			r := registration("c", fmt.Sprintf("b%02d", i), fmt.Sprintf("10.0.1.%d:10911", i), "all", fmt.Sprint("t", i))
+			r.ID, r.Front = 1, "http"
+			return r
+		}
+		for i := range n {
+			w.register(t, fmt.Sprintf("b%02d", i), fmt.Sprintf("10.0.0.%d:10911", i), "all", fmt.Sprint("t", i))
+			if _, err := w.cloud.Register(t.Context(), time.Now(), slave(i)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(610 * time.Millisecond)
+		}
+		time.Sleep(10 * time.Second) // all is heard of
+		second := func(s int) {
+			for i := range n {
+				if (s+i)%30 == 0 {
+					r := slave(i)
+					w.register(t, r.Broker, fmt.Sprintf("10.0.0.%d:10911", i), "all", fmt.Sprint("t", i))
+					beat := core.Beat{Cluster: "c", Broker: r.Broker, ID: 1, HasID: true, Addr: r.Addr, Front: "http"}
+					if answer, err := w.cloud.Beat(t.Context(), time.Now(), beat); answer != core.BeatOK || err != nil {
+						t.Fatal(answer, err)
+					}
+				}
+				g, err := w.Group(t.Context(), time.Now(), fmt.Sprintf("b%02d", i))
+				if err != nil || len(g.Replicas) != 2 {
+					t.Fatal(g, err)
+				}
+				route, err := w.Route(t.Context(), time.Now(), fmt.Sprint("t", i))
+				if err != nil || len(route.Brokers[0].Addrs) != 2 {
+					t.Fatal(route, err)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		for s := range 300 {
+			second(s)
+		}
+		const minutes = 10
+		routes, beats, groups := w.count("/v1/read/routes"), w.count("/v1/register/beats"), w.count("/v1/read/group")
+		for s := range minutes * 60 {
+			second(s)
+		}
+		routes, beats, groups = w.count("/v1/read/routes")-routes, w.count("/v1/register/beats")-beats, w.count("/v1/read/group")-groups
+		t.Logf("%d calls for routes, %d confirmations and %d questions for groups in %d minutes", routes, beats, groups, minutes)
+		if routes > 12*minutes || beats > 12*minutes || groups > 0 {
+			t.Error("these are too many")
+		}
+	})
+}

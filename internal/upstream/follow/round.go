@@ -3,14 +3,16 @@ package follow
 import (
 	"context"
 	"time"
+
+	"signpost/core"
 )
 
 const (
 	// roundGap is the least time from one round to the next: while many things
 	// change, lookups ask for what they need.
 	roundGap = time.Second
-	// lastPart is the part of its time after which a topic is asked for again
-	// with others whose time is over: so that they do not ask one by one.
+	// lastPart is the part of its time after which a topic that was good for
+	// long is asked for again with others: so that fewer calls are made.
 	lastPart = 4
 )
 
@@ -71,8 +73,10 @@ func (f *Follower) startRound() (wait time.Duration) {
 	return 0
 }
 
-// dueAt returns what is in use, and stale or soon over. What is good for a
-// short time only is left to those who ask for it. The caller holds mu.
+// dueAt returns what is in use, and stale or soon over; and with it, what will
+// be over later and rests on no lease. All there is goes into one call, in good
+// time: whose lease has been renewed is good for longer then, and nobody asks
+// for it alone, or waits. The caller holds mu.
 func (f *Follower) dueAt(at time.Duration) (due []*entry) {
 	soon := at + 2*f.o.Interval
 	var lasting []*entry
@@ -81,13 +85,13 @@ func (f *Follower) dueAt(at time.Duration) (due []*entry) {
 		if e.route == nil || !e.inUse(at) {
 			continue
 		}
-		until := time.Duration(e.until.Load())
-		switch {
+		switch until := time.Duration(e.until.Load()); {
 		case until == stale:
 			due = append(due, e)
-		case e.span > 4*f.o.Interval && until-at < e.span/lastPart:
+		case until <= soon:
+			due, over = append(due, e), true
+		case e.span > core.DefaultTimeout && until-at < e.span/lastPart:
 			lasting = append(lasting, e)
-			over = over || until <= soon
 		}
 	}
 	if over {
