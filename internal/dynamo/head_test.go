@@ -64,6 +64,38 @@ func TestHeadIsReadWhenItHasToBe(t *testing.T) {
 	}
 }
 
+// A gateway hears with each beat what changed before it, however short ago
+// another asked: it beats each 5 s, and changes are to be seen within 6 s.
+func TestABeatHearsWhatIsNew(t *testing.T) {
+	machine := &ticker{at: epoch}
+	table := &replicated{now: 5, lagging: 5}
+	overtaken := false
+	say := func(attempt int64, body string) answer {
+		switch {
+		case !strings.Contains(body, "UpdateExpression"):
+			return table.say(attempt, body)
+		case overtaken:
+			last := machine.at.UnixMilli()
+			return answer{400, refusedBody(fmt.Sprintf(`"pk":{"S":"V"},"sk":{"S":"s#x"},"f":{"N":"1"},"o":{"S":"me"},"b":{"N":"%d"},"l":{"N":"%d"}`, last, last))}
+		}
+		return answer{200, `{}`}
+	}
+	s, _ := standIn(t, machine.now, say, WithClock(machine.now))
+	registry := core.New(s, core.Options{})
+	for i := range core.Revision(6) {
+		overtaken = i%2 == 1
+		if _, err := registry.Head(t.Context(), 0, false); err != nil { // somebody asks
+			t.Fatal(err)
+		}
+		table.now, table.lagging = table.now+1, table.now+1 // another process changes something
+		machine.at = machine.at.Add(time.Millisecond)
+		head, err := registry.BeatSession(t.Context(), machine.at, "x", "me", 5)
+		if err != nil || head.Revision != 6+i {
+			t.Errorf("overtaken %v: revision %d, %v; want %d", overtaken, head.Revision, err, 6+i)
+		}
+	}
+}
+
 func TestOneReadsTheHeadForAll(t *testing.T) {
 	table := &replicated{now: 5, lagging: 5, wait: make(chan struct{})}
 	s, calls := standIn(t, time.Now, table.say, WithHeadAge(time.Hour))

@@ -134,7 +134,8 @@ func (s *Store) BeatSession(ctx context.Context, id, owner string, now time.Time
 	case session.Owner != owner:
 		return fmt.Errorf("beat session %s: %w", id, core.ErrForbidden)
 	}
-	return nil // overtaken by a later beat, or its own answer was lost
+	s.seen.beaten(id, now, s.headAge) // overtaken by a later beat, or its own answer was lost
+	return nil
 }
 
 // CloseSession closes the session if its last beat is still that one.
