@@ -10,6 +10,9 @@ import (
 
 // RegisterQueues registers one topic (217).
 func (r *Registry) RegisterQueues(ctx context.Context, _ time.Time, topic string, rows []core.Row) (core.Revision, error) {
+	for _, row := range rows { // before the change can be heard of
+		r.held.Overtaken(topic, row.Broker)
+	}
 	return r.write(ctx, func() (api.Meta, error) { return r.cloud.RegisterQueues(ctx, topic, rows) })
 }
 

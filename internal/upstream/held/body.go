@@ -27,6 +27,8 @@ type body struct {
 	since   time.Time // when it was said first
 	said    time.Time // and last
 
+	overtaken []uint64 // those of names of which another has said something since; sorted
+
 	accepted bool // by the cloud, and nothing is known to have ended that
 	tried    bool // perhaps accepted: a call was made
 	before   bool // said before the broker left last
@@ -170,6 +172,37 @@ func (r *replica) unsaid() *body {
 		}
 	}
 	return nil
+}
+
+// Overtaken notes that somebody is saying what a group offers of a topic (217):
+// what its brokers said of that before is not to be repeated for them.
+func (b *Brokers) Overtaken(topic, group string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g := b.groups[group]
+	if g == nil {
+		return
+	}
+	name := maphash.String(b.seed, topic)
+	for _, r := range g.replicas {
+		for _, x := range r.bodies {
+			if _, named := slices.BinarySearch(x.names, name); !named {
+				continue
+			}
+			x.digest = 0 // said by the broker again, it is the cloud's to judge
+			if i, there := slices.BinarySearch(x.overtaken, name); !there {
+				x.overtaken = slices.Insert(x.overtaken, i, name)
+			}
+		}
+	}
+}
+
+// repeats says whether what the broker said may be said again for it.
+func (r *replica) repeats() bool {
+	return !slices.ContainsFunc(r.bodies, func(x *body) bool {
+		_, some := without(x.names, x.overtaken)
+		return some
+	})
 }
 
 // heardOf says whether the cloud has accepted anything of what is kept.

@@ -78,12 +78,17 @@ func (b *Brokers) pack(ctx context.Context, reg core.Registration) (core.Content
 
 // take lets the local registry judge the registration, and notes it. It returns
 // the body whose answer is to be awaited; nil if the cloud need not hear of it.
+//
+// That a broker which is not known here sends one topic only is for the cloud to
+// judge: after a restart of this process it knows the broker, and what else that
+// has. The broker is gone, as far as this is concerned, until it says all of it.
 func (b *Brokers) take(ctx context.Context, now time.Time, reg core.Registration, content core.Content, x *body) (*body, error) {
 	defer b.statement(reg.Broker)()
 	judged := reg
 	judged.Content = func() (core.Content, error) { return content, nil }
-	if _, err := b.o.Local.Register(ctx, now, judged); err != nil {
-		return nil, err
+	_, refusal := b.o.Local.Register(ctx, now, judged)
+	if refusal != nil && !errors.Is(refusal, core.ErrRefused) {
+		return nil, refusal
 	}
 	lg, err := b.local(ctx, now, reg.Broker)
 	if err != nil {
@@ -91,6 +96,9 @@ func (b *Brokers) take(ctx context.Context, now time.Time, reg core.Registration
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if refusal != nil && (b.trouble.down || contains(lg, reg.Addr)) {
+		return nil, refusal
+	}
 	g := b.group(reg.Broker)
 	defer b.changed(g)
 	said := now.Add(-max(reg.Age, 0))
@@ -98,11 +106,11 @@ func (b *Brokers) take(ctx context.Context, now time.Time, reg core.Registration
 		r.leave(r.deadline(), false) // nobody has noticed, but the local registry just now
 	}
 	b.reconcile(g, lg, now, said)
-	if !slices.ContainsFunc(lg.Replicas, func(r core.Replica) bool { return r.Addr == reg.Addr && r.ID == reg.ID }) {
+	if refusal == nil && !slices.ContainsFunc(lg.Replicas, func(r core.Replica) bool { return r.Addr == reg.Addr && r.ID == reg.ID }) {
 		return nil, errSuperseded
 	}
 	r := g.at(reg.Cluster, strings.Clone(reg.Addr), reg.ID)
-	r.held, r.gone, r.strange = true, false, false
+	r.held, r.gone, r.strange = true, refusal != nil, false
 	r.reg = reg
 	r.reg.Digest, r.reg.Content, r.reg.Age = 0, nil, 0
 	r.version, r.filters = content.DataVersion, content.FilterServers
@@ -135,7 +143,10 @@ func (b *Brokers) await(ctx context.Context, reg core.Registration, x *body) (co
 	if settled {
 		return x.answer, x.err
 	}
-	if g, r := b.find(reg.Broker, reg.Addr); r != nil && r.held && !r.gone {
+	if g, r := b.find(reg.Broker, reg.Addr); r != nil && r.held {
+		if r.gone {
+			return core.Registered{}, fmt.Errorf("%w: %s is not known here, sends one topic only, and the API was not heard", core.ErrRefused, reg.Addr)
+		}
 		r.shown = true
 		b.refresh(g)
 	}

@@ -25,8 +25,9 @@ type replica struct {
 	leases  []lease // sessions under which the cloud may hold it, oldest first
 	clock   clock   // of what the cloud was told of it
 
-	// gone says that the cloud holds it no more as it was said here, so that the
-	// broker's own next registration is needed; it is not in the local registry.
+	// gone says that the cloud holds it no more as it was said here, or more of it
+	// than was, so that the broker's own next registration is needed; it is not in
+	// the local registry.
 	gone    bool
 	refused bool // the last body; the broker is to say it again
 	check   bool // to be confirmed, for something of its group has changed
@@ -225,7 +226,7 @@ func (g *group) left(addr, session string) {
 // connected here and of 5.x: its topics did not count before.
 func (g *group) promote(lowest core.Replica) {
 	r := g.find(lowest.Addr)
-	if r != nil && r.held && lowest.ID != core.MasterID && r.reg.ActingMaster != core.ActingMasterUnknown {
+	if r != nil && r.held && r.repeats() && lowest.ID != core.MasterID && r.reg.ActingMaster != core.ActingMasterUnknown {
 		r.again()
 	}
 }

@@ -332,20 +332,20 @@ func (b *Brokers) confirm(ctx context.Context, groups []*group) {
 		c.r.clock.note(c.said, c.said, began, b.o.Now())
 		c.r.session = session
 		b.tell(c.g, confirmed[i].Group)
-		switch confirmed[i].Answer {
-		case core.BeatBusy:
+		switch answer := confirmed[i].Answer; {
+		case answer == core.BeatBusy:
 			c.r.check = true
 			c.g.due = b.o.Now().Add(busyPause/2 + rand.N(busyPause))
-		case core.BeatRegister:
+		case answer == core.BeatGone, answer == core.BeatRegister && !c.r.repeats() && contains(confirmed[i].Group.Group, c.r.reg.Addr):
+			c.r.forget(c.said)
+			away = append(away, c)
+		case answer == core.BeatRegister:
 			c.r.again()
 			back = min(back+returnPause, returnSpread)
 			c.g.due = b.o.Now().Add(rand.N(back))
 			if len(c.r.bodies) == 0 {
 				away = append(away, c)
 			}
-		case core.BeatGone:
-			c.r.forget(c.said)
-			away = append(away, c)
 		}
 	}
 	for _, g := range groups {
