@@ -20,9 +20,9 @@ const (
 	// brokerTimeout is how long a broker may take to start, and to register.
 	brokerTimeout = 90 * time.Second
 	// adminTimeout is how long an mqadmin command may take.
-	adminTimeout = 60 * time.Second
+	adminTimeout = 120 * time.Second
 	// soon is for what has to happen without any timeout of the protocol.
-	soon = 15 * time.Second
+	soon = 30 * time.Second
 	// period is how often brokers register here, the shortest they know.
 	period = 10 * time.Second
 )
@@ -33,8 +33,14 @@ func startBroker(t *testing.T, version, name, namesrv string, props ...string) *
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), brokerTimeout)
 	defer cancel()
-	// The first transaction check makes a topic, at a time of its own choosing.
-	b, err := peers.StartBroker(ctx, version, name, namesrv, append([]string{"transactionCheckInterval=3600000"}, props...)...)
+	props = append([]string{
+		// The first transaction check makes a topic, at a time of its own choosing.
+		"transactionCheckInterval=3600000",
+		// A machine that is too busy to store a message within these is no fault
+		// of the NameServer.
+		"waitTimeMillsInSendQueue=60000", "osPageCacheBusyTimeOutMills=60000",
+	}, props...)
+	b, err := peers.StartBroker(ctx, version, name, namesrv, props...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,10 +90,25 @@ type admin struct {
 	options          string // of its JVM
 }
 
+// late is what mqadmin prints when it gave up on a peer, after 3 to 5 seconds.
+var late = regexp.MustCompile(`wait response on the channel <[^>]*> timeout|sendDefaultImpl call timeout`)
+
 // run runs one subcommand and returns what it printed to standard output, and
 // to standard error. The tool ends with 0 also when the command failed; then
-// it prints why.
+// it prints why. It runs twice more when a peer was late: on a busy machine any
+// may be, and who never answers is late again.
 func (a admin) run(t *testing.T, subcommand string, args ...string) (out, failure string) {
+	t.Helper()
+	for range 3 {
+		if out, failure = a.once(t, subcommand, args...); !late.MatchString(out + failure) {
+			break
+		}
+		t.Logf("mqadmin %s: a peer was late:\n%s%s", subcommand, out, failure)
+	}
+	return out, failure
+}
+
+func (a admin) once(t *testing.T, subcommand string, args ...string) (out, failure string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), adminTimeout, fmt.Errorf("took longer than %v", adminTimeout))
 	defer cancel()
@@ -105,18 +126,10 @@ func (a admin) run(t *testing.T, subcommand string, args ...string) (out, failur
 	return stdout.String(), stderr.String()
 }
 
-// brokerLate is what mqadmin prints when it gave up on a peer.
-var brokerLate = regexp.MustCompile(`wait response on the channel <([^>]*)> timeout`)
-
-// expect runs a subcommand that must print all of the wanted texts. It runs
-// once more when a broker, not the NameServer, was too slow to answer.
+// expect runs a subcommand that must print all of the wanted texts.
 func (a admin) expect(t *testing.T, want []string, subcommand string, args ...string) {
 	t.Helper()
 	out, failure := a.run(t, subcommand, args...)
-	if late := brokerLate.FindStringSubmatch(out + failure); late != nil && !strings.Contains(a.namesrv, late[1]) {
-		t.Logf("mqadmin %s: a broker was late:\n%s%s", subcommand, out, failure)
-		out, failure = a.run(t, subcommand, args...)
-	}
 	for _, w := range want {
 		if !strings.Contains(out, w) {
 			t.Errorf("mqadmin %s %s: no %q in what it printed:\n%s%s", subcommand, strings.Join(args, " "), w, out, failure)

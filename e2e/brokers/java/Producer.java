@@ -38,6 +38,7 @@ public class Producer {
         }
         producer.setInstanceName(name);
         producer.setPollNameServerInterval(100);
+        producer.setSendMsgTimeout(30_000); // the machine may be busy
         producer.start();
         return producer;
     }
