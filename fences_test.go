@@ -48,7 +48,8 @@ var mayImport = map[string][]string{
 	"internal/pkcs8":             {},
 	"internal/config":            {},
 	"internal/wire":              {"core"},
-	"internal/memory":            {"core"},
+	"internal/mapped":            {},
+	"internal/memory":            {"core", "internal/mapped"},
 	"internal/dynamo":            {"core"},
 	"internal/eventbridge":       {"core"},
 	"internal/tlsport":           {"internal/remoting", "internal/pkcs8"},
@@ -68,7 +69,7 @@ var mayImport = map[string][]string{
 
 	"internal/upstream":        {"core", "internal/remoting", "internal/upstream/api", "internal/upstream/follow", "internal/upstream/held"},
 	"internal/upstream/api":    {"core", "internal/wire"},
-	"internal/upstream/follow": {"core", "internal/wire", "internal/upstream/api"},
+	"internal/upstream/follow": {"core", "internal/mapped", "internal/wire", "internal/upstream/api"},
 	"internal/upstream/held":   {"core", "internal/upstream/api"},
 }
 

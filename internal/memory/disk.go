@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signpost/core"
+	"signpost/internal/mapped"
 )
 
 const (
@@ -26,6 +27,9 @@ const (
 	// changes at once share a few of them: a commit costs as much as several
 	// registrations. A change after a pause does not wait.
 	gatherTime = 2 * time.Millisecond
+	// releaseAfter is how long after a commit what it has read of the file
+	// stays in memory, as the next one may read it again.
+	releaseAfter = 5 * time.Second
 )
 
 // ErrClosed says that the store was closed before the call was done.
@@ -177,8 +181,9 @@ func signal(c chan struct{}) {
 // run commits until the disk is closed.
 func (d *disk) run() {
 	defer close(d.stopped)
-	due := time.NewTimer(time.Hour)
+	due, idle := time.NewTimer(time.Hour), time.NewTimer(releaseAfter)
 	defer due.Stop()
+	defer idle.Stop()
 	due.Stop()
 	last := d.now()
 	for {
@@ -188,6 +193,9 @@ func (d *disk) run() {
 			continue
 		case <-d.wanted:
 		case <-due.C:
+		case <-idle.C:
+			d.release()
+			continue
 		case <-d.stop:
 			d.commit()
 			return
@@ -200,6 +208,7 @@ func (d *disk) run() {
 		if !d.commit() {
 			due.Reset(retryAfter)
 		}
+		idle.Reset(releaseAfter)
 		last = d.now()
 	}
 }
@@ -274,6 +283,14 @@ func (d *disk) update(dirty map[item][]byte) (err error) {
 	}
 	d.counts = counts
 	return nil
+}
+
+// release has the file not count as memory of this process. Where it does not
+// work nothing is lost by it.
+func (d *disk) release() {
+	var err error
+	defer guard(&err, func() {})()
+	err = mapped.Release(d.db)
 }
 
 // putCounts stores how many records there are beside those of the meta bucket.

@@ -17,6 +17,7 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"signpost/core"
+	"signpost/internal/mapped"
 )
 
 const (
@@ -130,6 +131,7 @@ func (f *file) open() (c content, err error) {
 		return c, errors.Join(err, f.db.Close())
 	}
 	f.written = c.marks
+	f.release()
 	return c, nil
 }
 
@@ -277,6 +279,7 @@ func (f *file) write(m marks) {
 	err := f.update(dirty, order, m)
 	if err == nil {
 		f.written = m
+		f.release()
 	}
 	if failing := err != nil; failing != f.failing {
 		f.failing = failing
@@ -329,6 +332,18 @@ func (f *file) update(dirty map[string]kept, order []byte, m marks) (err error) 
 		}
 		return meta.Put([]byte(marksKey), marksRecord(m))
 	})
+}
+
+// release has the file not count as memory of this process, as far as that works.
+func (f *file) release() {
+	var err error
+	func() {
+		defer guard(&err, func() {})()
+		err = mapped.Release(f.db)
+	}()
+	if err != nil {
+		f.log.Debug("pages of the file of last-known routes stay in memory", "file", f.path, "error", err)
+	}
 }
 
 func (f *file) close(m marks) error {
