@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// ReaderBuffer is the size of a Reader's buffer, which it keeps as long as it
-// lives: a connection that is idle costs little more.
+// ReaderBuffer is the size of a Reader's buffer. It has none while it waits for
+// a frame, where that can be done without: see [Reader.Wait].
 const ReaderBuffer = 4 << 10
 
 // growth is how much memory a frame gets on the strength of its length alone;
@@ -20,9 +20,13 @@ const growth = 64 << 10
 
 // Reader reads frames one after the other. It is not for concurrent use.
 type Reader struct {
-	br    *bufio.Reader
+	src   source
+	br    *bufio.Reader // nil if nothing is read and not returned yet
 	limit func(Code) int
 	err   error // why no frame can follow
+
+	arrived func(fd uintptr) bool // attempt
+	failed  error                 // in the last attempt
 }
 
 // NewReader returns a Reader of the frames in r. Limit says how long the whole
@@ -35,12 +39,25 @@ func NewReader(r io.Reader, limit func(code Code) int) *Reader {
 	if limit == nil {
 		limit = func(Code) int { return DefaultFrameLimit }
 	}
-	return &Reader{br: bufio.NewReaderSize(r, ReaderBuffer), limit: limit}
+	reader := &Reader{limit: limit}
+	reader.arrived = reader.attempt
+	if br, ok := r.(*bufio.Reader); ok && br.Size() >= ReaderBuffer {
+		reader.br = br
+		return reader
+	}
+	reader.src.conn = r
+	reader.take()
+	return reader
 }
 
 // Buffered returns the number of bytes that were read from the connection and
 // not yet returned in a frame.
-func (r *Reader) Buffered() int { return r.br.Buffered() }
+func (r *Reader) Buffered() int {
+	if r.br == nil {
+		return 0
+	}
+	return r.br.Buffered()
+}
 
 // Ready reports whether Next returns without reading from the connection. If
 // not, a server should write out its answers before it calls Next.
@@ -48,7 +65,7 @@ func (r *Reader) Ready() bool {
 	if r.err != nil {
 		return true
 	}
-	n := r.br.Buffered()
+	n := r.Buffered()
 	if n < 4 {
 		return false
 	}
@@ -73,6 +90,9 @@ func (r *Reader) SkipProxyHeader() (netip.AddrPort, error) { return SkipProxyHea
 func (r *Reader) Next(cmd *Command) error {
 	if r.err != nil {
 		return r.err
+	}
+	if r.br == nil {
+		r.take()
 	}
 	b, err := r.br.Peek(4)
 	if err != nil {
@@ -272,9 +292,15 @@ func decodeHeader(enc Encoding, s string, c *Command) error {
 
 // Wait blocks until at least one byte of the next frame is there. The error is
 // the connection's, io.EOF if it ends; Next may be called after it.
+//
+// A connection that is a [syscall.Conn], and to be read by its descriptor at
+// the time, is waited for without a buffer.
 func (r *Reader) Wait() error {
 	if r.err != nil {
 		return r.err
+	}
+	if r.Buffered() == 0 && r.src.descriptor() {
+		return r.idle()
 	}
 	_, err := r.br.Peek(1)
 	return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"signpost/internal/remoting"
@@ -53,6 +54,18 @@ func (c *Conn) Read(b []byte) (int, error) {
 		c.head = nil
 	}
 	return n, nil
+}
+
+var errNoDescriptor = errors.New("there is more to read than the descriptor has")
+
+// SyscallConn returns the descriptor of a plain connection, once reading it is
+// the same as to Read: an error before, and for TLS.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	plain, ok := c.Conn.(syscall.Conn)
+	if !ok || len(c.head) > 0 {
+		return nil, errNoDescriptor
+	}
+	return plain.SyscallConn()
 }
 
 // Accept finds out what conn is by its first bytes, as Java 5.x does: a PROXY

@@ -350,3 +350,40 @@ func TestParseWords(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDescriptorIsForAllThatIsLeft(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if _, err := client.Write([]byte("frame")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Options{Mode: Disabled}, quiet).Accept(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.SyscallConn(); err == nil {
+		t.Error("what Accept has read is passed over")
+	}
+	if _, err := io.ReadFull(c, make([]byte, len("frame"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.SyscallConn(); err != nil {
+		t.Errorf("a plain connection: %v", err)
+	}
+	if _, err := (&Conn{Conn: tls.Server(server, nil)}).SyscallConn(); err == nil {
+		t.Error("a secure connection is read below TLS")
+	}
+}
