@@ -2,31 +2,40 @@ package daemon
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
 	"time"
 )
 
 const (
-	// trimInterval is how often trimMemory looks, quietBytes how much may have
+	// lookInterval is how often saveMemory looks, quietBytes how much may have
 	// been allocated since for the server to count as quiet, stormBytes how
 	// much must have been since the last trim for one to be worth it, and
 	// trimPause the least time between two.
-	trimInterval = time.Second
+	lookInterval = time.Second
 	quietBytes   = 4 << 20
 	stormBytes   = 16 << 20
 	trimPause    = 10 * time.Second
+	// leastRoom is about what may be allocated between two collections at least
+	// while the server is quiet, in bytes, and leastPercent how much of what is
+	// in use; usualPercent is that of a busy server (GOGC).
+	leastRoom    = 8 << 20
+	leastPercent = 25
+	usualPercent = 100
+	percentStep  = 25
 )
 
-// trimMemory gives memory back to the system once a storm is over. The
-// collector alone would keep what a thousand registrations at once have taken,
-// until as much is allocated again.
-func trimMemory(ctx context.Context) {
-	ticker := time.NewTicker(trimInterval)
+// saveMemory keeps the heap close to what is in use while the server is quiet,
+// and gives memory back to the system once a storm is over. The collector
+// alone would let the heap double, and keep what a thousand registrations at
+// once have taken until as much is allocated again.
+func saveMemory(ctx context.Context) {
+	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
-	samples := []runtimemetrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	var before, trimmed uint64 // allocated until then, in all
-	var last time.Time
+	samples := []runtimemetrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	t := thrift{percent: usualPercent}
+	_, set := os.LookupEnv("GOGC")
 	for {
 		var now time.Time
 		select {
@@ -35,12 +44,37 @@ func trimMemory(ctx context.Context) {
 		case now = <-ticker.C:
 		}
 		runtimemetrics.Read(samples)
-		allocated := samples[0].Value.Uint64()
-		quiet := allocated-before < quietBytes
-		before = allocated
-		if quiet && allocated-trimmed > stormBytes && now.Sub(last) >= trimPause {
+		before := t.percent
+		trim := t.look(now, samples[0].Value.Uint64(), samples[1].Value.Uint64())
+		if t.percent != before && !set { // whoever set it knows better
+			debug.SetGCPercent(t.percent)
+		}
+		if trim {
 			debug.FreeOSMemory()
-			trimmed, last = allocated, now
 		}
 	}
+}
+
+// thrift is what saveMemory has seen so far.
+type thrift struct {
+	before, trimmed uint64 // allocated until then, in all
+	last            time.Time
+	percent         int // by which the heap may grow between two collections
+}
+
+// look takes in how much was allocated in all and how much was in use at the
+// last collection. It sets percent, and says whether to trim.
+func (t *thrift) look(now time.Time, allocated, live uint64) (trim bool) {
+	quiet := allocated-t.before < quietBytes
+	t.before = allocated
+	t.percent = usualPercent
+	if quiet {
+		// In steps, for a new percentage stops the world for a moment.
+		room := leastRoom * 100 / max(live, leastRoom) / percentStep * percentStep
+		t.percent = max(leastPercent, int(room))
+	}
+	if trim = quiet && allocated-t.trimmed > stormBytes && now.Sub(t.last) >= trimPause; trim {
+		t.trimmed, t.last = allocated, now
+	}
+	return trim
 }
