@@ -60,6 +60,7 @@ func TestBrokerWithManyTopics(t *testing.T) {
 		t.Errorf("topicList prints %d of %d topics\n%s", strings.Count(out, "\ntopic-"), topics, failure)
 	}
 
+	n.settle(t)
 	n.kill9(t)
 	n.start(t)
 	expectAll("after kill -9 and start")

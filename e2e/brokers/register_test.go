@@ -55,8 +55,10 @@ func TestBrokersThatAskFirst(t *testing.T) {
 		return ""
 	})
 	for version, line := range lines {
-		if more := line.count(remoting.RegisterBroker) - registered[version]; more > 0 {
-			t.Errorf("%s registered %d times though nothing had changed", version, more)
+		// A broker takes an answer that comes late for a change.
+		more, questions := line.count(remoting.RegisterBroker)-registered[version], line.count(remoting.QueryDataVersion)-asked[version]
+		if more > questions/2 {
+			t.Errorf("%s asked %d times and registered %d times though nothing had changed", version, questions, more)
 		}
 	}
 	if got := n.routeTo("TBW102"); got != all("7") {

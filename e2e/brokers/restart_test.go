@@ -58,6 +58,7 @@ func restart(t *testing.T, version string) {
 	}
 	for _, e := range ends {
 		e.change(e.name)
+		n.settle(t)
 		e.end(t)
 		n.start(t)
 		for _, name := range []string{"events", e.name} {

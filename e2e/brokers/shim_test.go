@@ -67,6 +67,23 @@ func newShim(t *testing.T, c *fleet.Cloud, props ...string) *front {
 	return f
 }
 
+// settle waits until what is not in this NameServer's own files is told to those
+// who keep it: a broker is answered at the latest after 3 s, told or not.
+func (n *nameServer) settle(t *testing.T) {
+	t.Helper()
+	for _, f := range n.fronts {
+		if f.link == nil {
+			continue // a NameServer that has files
+		}
+		await(t, brokerTimeout, f.name+" to have told what it was told", func() string {
+			if pending := f.metric(t, `signpost_upstream_pending{kind="add"}`); pending != "0" {
+				return pending + " brokers pending"
+			}
+			return ""
+		})
+	}
+}
+
 // fast has shims hear of each other soon, so that what is done through one is
 // seen through the others when a tool has ended.
 var fast = []string{"beatMillis=200"}

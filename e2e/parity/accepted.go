@@ -145,6 +145,14 @@ var List = []*Accepted{
 	oneTopicOfUnknown, deletedReturns, goneByID,
 }
 
+// versionOfGone is accepted of shims only, and no sequence without them shows it.
+var versionOfGone = &Accepted{
+	Name: "version-of-gone", Where: "all",
+	Java: "a broker of which a topic was deleted since it registered is told its DataVersion (322)",
+	Here: "a shim tells it that it is not registered, and so it registers again",
+	Why:  "what it said before must not bring the topic back, so its own next word is needed",
+}
+
 // acceptedBy returns the rule that accepts the difference, nil if none does.
 func (r *Run) acceptedBy(s Step, d Difference) *Accepted {
 	about, path, _ := strings.Cut(d.Fact, ": ")
@@ -159,6 +167,8 @@ func (r *Run) acceptedBy(s Step, d Difference) *Accepted {
 		return unitByAnyRow
 	case about == "answer" && r.asksReplaced(s):
 		return versionOfReplaced
+	case about == "answer" && r.asksGone(s, path, d):
+		return versionOfGone
 	case d.Here == "" && (path == mappingMember || r.isStaleMapping(about, path)):
 		return staleMapping
 	}
@@ -212,6 +222,13 @@ func (r *Run) asksReplaced(s Step) bool {
 		}
 	}
 	return true
+}
+
+// asksGone says whether a shim answers that question with less than Java: that
+// the broker has to register.
+func (r *Run) asksGone(s Step, path string, d Difference) bool {
+	_, asks := s.(QueryVersion)
+	return asks && r.pair.Settles && (path == "ext.changed" && d.Here == `"true"` || (path == "body" || strings.HasPrefix(path, "body.")) && d.Here == "")
 }
 
 // mappingMember begins the paths of static topics' mappings in a route.

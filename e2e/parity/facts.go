@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -78,9 +79,19 @@ func differences(java, here Facts) []Difference {
 	return d
 }
 
+// unheardFact is there if a step's answer says that the server could not reach
+// those that know.
+const unheardFact = "answer: unheard"
+
+// unheard is what shims say then.
+var unheard = regexp.MustCompile(`no answer from its API|not answered in time`)
+
 // addAnswer takes an answer apart. about begins its paths.
 func (f Facts) addAnswer(about string, n names, asked, got remoting.Command) error {
 	f[about+": code"] = strconv.Itoa(int(got.Code))
+	if got.Code == remoting.SystemError && unheard.MatchString(got.Remark) {
+		f[about+": unheard"] = strconv.Quote(got.Remark)
+	}
 	if got.Remark != "" && got.Code != remoting.SystemError {
 		// Java's words for its own trouble are a stack frame.
 		f[about+": remark"] = strconv.Quote(n.short(got.Remark))

@@ -40,6 +40,14 @@ func TestRulesAreNarrow(t *testing.T) {
 		{name: "the version of who is there", step: QueryVersion{},
 			see: func(r *Run) { r.java["106: body.brokerAddrTable.b0.brokerAddrs.0"] = `"10.0.0.0:10911"` },
 			d:   Difference{"answer: ext.changed", `"false"`, `"true"`}},
+		{name: "the version of who is gone at a shim", step: QueryVersion{}, see: func(r *Run) {
+			r.pair.Settles = true
+			r.java["106: body.brokerAddrTable.b0.brokerAddrs.0"] = `"10.0.0.0:10911"`
+		}, d: Difference{"answer: body.counter", "1", ""}, want: versionOfGone},
+		{name: "another version at a shim", step: QueryVersion{}, see: func(r *Run) {
+			r.pair.Settles = true
+			r.java["106: body.brokerAddrTable.b0.brokerAddrs.0"] = `"10.0.0.0:10911"`
+		}, d: Difference{"answer: body.counter", "1", "2"}},
 		{name: "another answer", step: Wipe{}, d: Difference{"answer: ext.wipeTopicCount", `"1"`, `"2"`}},
 		{name: "a permission", d: Difference{"105 t0: body.queueDatas[b0].perm", "6", "4"}},
 	} {

@@ -8,8 +8,13 @@ import (
 )
 
 // settle is how long the servers may differ after a step that Java finishes
-// later than it answers, once what Java had put off is done.
-const settle = 2 * time.Second
+// later than it answers, once what Java had put off is done. settleFar is how
+// long those may whose state is elsewhere: until a beat has told them, and their
+// calls came through on a busy machine. Nothing waits for either to pass.
+const (
+	settle    = 2 * time.Second
+	settleFar = 30 * time.Second
+)
 
 // Pair is the Java server and the one here, which are to be the same.
 type Pair struct {
@@ -57,7 +62,7 @@ func (r *Run) Do(ctx context.Context, s Step) ([]Difference, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Java: %w", err)
 	}
-	here, err := s.do(ctx, r.pair.Here, r.names)
+	here, err := r.heard(ctx, s, r.pair.Here)
 	if err != nil {
 		return nil, fmt.Errorf("here: %w", err)
 	}
@@ -77,7 +82,11 @@ func (r *Run) Do(ctx context.Context, s Step) ([]Difference, error) {
 	if err != nil || len(rest) == 0 || !s.late() && !r.pair.Settles {
 		return rest, err
 	}
-	err = poll(ctx, settle, func() (bool, error) {
+	within := settle
+	if r.pair.Settles {
+		within = settleFar
+	}
+	err = poll(ctx, within, func() (bool, error) {
 		rest, err = r.compare(ctx, s, java, here, apart)
 		return len(rest) == 0, err
 	})
@@ -91,13 +100,23 @@ func (r *Run) Do(ctx context.Context, s Step) ([]Difference, error) {
 // their answers differ from its.
 func (r *Run) doBeside(ctx context.Context, s Step, here Facts) (apart []Difference, err error) {
 	for _, server := range r.pair.Beside {
-		answer, err := s.do(ctx, server, r.names)
+		answer, err := r.heard(ctx, s, server)
 		if err != nil {
 			return nil, fmt.Errorf("beside: %w", err)
 		}
 		apart = append(apart, beside(differences(here, answer))...)
 	}
 	return apart, nil
+}
+
+// heard does a step to a server of ours: again, as brokers and tools do, if it
+// could not reach those that know.
+func (r *Run) heard(ctx context.Context, s Step, server *Server) (f Facts, err error) {
+	err = poll(ctx, settleFar, func() (bool, error) {
+		f, err = s.do(ctx, server, r.names)
+		return err != nil || f[unheardFact] == "", err
+	})
+	return f, err
 }
 
 // beside marks what is not between Java and here, but between here and the
@@ -195,22 +214,21 @@ func (r *Run) compare(ctx context.Context, s Step, javaAnswer, hereAnswer Facts,
 // CleanUp removes what the sequence may have left on both servers, so that
 // lists stay short, and closes its connections.
 func (r *Run) CleanUp(ctx context.Context) error {
-	var errs []error
 	for _, s := range r.pair.all() {
-		errs = append(errs, r.cleanUp(ctx, s))
+		for k := range s.conns {
+			s.hangUp(k)
+		}
+		defer s.Close()
 	}
-	return errors.Join(errs...)
+	// Java knows whose a connection is only as long as nobody unregisters.
+	if err := r.pair.Java.drain(ctx, r.names); err != nil {
+		return fmt.Errorf("clean up: %w", err)
+	}
+	// Those beside the one here have the same state.
+	return errors.Join(r.cleanUp(ctx, r.pair.Java), r.cleanUp(ctx, r.pair.Here))
 }
 
 func (r *Run) cleanUp(ctx context.Context, s *Server) error {
-	for k := range s.conns {
-		s.hangUp(k)
-	}
-	// Java knows whose a connection is only as long as nobody unregisters.
-	if err := s.drain(ctx, r.names); err != nil {
-		return fmt.Errorf("clean up: %w", err)
-	}
-	defer s.Close()
 	var steps []Step
 	for b := range Brokers {
 		for a := range Addresses {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -150,6 +151,21 @@ func (s *Server) roundTrip(ctx context.Context, conn func() (*client, error), cm
 		answers[i] = got
 	}
 	return answers, nil
+}
+
+// awaitReady waits until those that stand for one with others elsewhere know
+// what those know.
+func (p Pair) awaitReady(ctx context.Context, n names) error {
+	for _, s := range p.all() {
+		err := poll(ctx, 3*patience, func() (bool, error) {
+			f, err := s.askAside(ctx, n, remoting.Command{Code: remoting.GetRouteInfoByTopic, ExtFields: fields("topic", n.topic(0))})
+			return f["answer: code"] == strconv.Itoa(int(remoting.TopicNotExist)), err
+		})
+		if err != nil {
+			return fmt.Errorf("%s is ready: %w", s.addr, err)
+		}
+	}
+	return nil
 }
 
 // lists says whether the cluster list shows that broker with that address; an

@@ -83,7 +83,7 @@ func startShim(t *testing.T, c *fleet.Cloud, props []string) string {
 		t.Fatal(err)
 	}
 	out := &output{}
-	args := append(s.Args, "--listenPort", "0", "--bindAddress", "127.0.0.1", "--beatMillis", "100")
+	args := append(s.Args, "--listenPort", "0", "--bindAddress", "127.0.0.1", "--beatMillis", "200")
 	for _, p := range props {
 		if key, value, _ := strings.Cut(p, "="); key != "scanNotActiveBrokerInterval" { // there is no such loop
 			args = append(args, "--"+key, value)

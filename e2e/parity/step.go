@@ -142,7 +142,7 @@ func (Heartbeat) late() bool    { return false }
 // servers that have the answer from elsewhere.
 const (
 	lapseAfter = 200 * time.Millisecond
-	lapseFar   = 2 * time.Second
+	lapseFar   = 6 * time.Second
 )
 
 // oldForm says whether a form is that of a 4.x broker.

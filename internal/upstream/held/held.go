@@ -174,7 +174,7 @@ func (b *Brokers) Pending() (adds, drops int) {
 			switch {
 			case !r.held && r.drop != nil:
 				drops++
-			case r.held && !r.gone && !r.accepted(b.session):
+			case r.held && (r.unsaid() != nil || !r.gone && !r.accepted(b.session)):
 				adds++
 			}
 		}
