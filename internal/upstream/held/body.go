@@ -211,10 +211,13 @@ func (r *replica) heardOf() bool {
 }
 
 // saidAt is when a body was said. What the broker says now and again counts as
-// said with the last of its registrations: the parts of a split one are one.
+// said with the last of its registrations: the parts of a split one are one. But
+// a part that it has left out, in a whole round of the others, is said no more:
+// what was deleted since is not to come back by it.
 func (r *replica) saidAt(x *body) time.Time {
-	if r.said.Sub(x.said) <= sayTime {
-		return r.said
+	over := slices.ContainsFunc(r.bodies, func(y *body) bool { return y.since.After(x.said) && y.said.After(y.since) })
+	if over || r.said.Sub(x.said) > sayTime {
+		return x.said
 	}
-	return x.said
+	return r.said
 }
