@@ -108,11 +108,11 @@ func (r *Registry) DataVersion(ctx context.Context, now time.Time, cluster, brok
 
 // KnownRoute returns what may be answered of a topic at once. It never waits.
 func (r *Registry) KnownRoute(now time.Time, topic string) (*core.Route, error, bool) { //nolint:revive // as nameserver.Known
-	route, err, ok := r.known.Known(now, topic)
+	found, err, ok := r.known.Known(now, topic)
 	if !ok {
 		return nil, nil, false
 	}
-	route, err = r.seen(now, topic, route, err)
+	route, err := r.seen(now, topic, found, err)
 	return route, err, true
 }
 
@@ -121,13 +121,13 @@ func (r *Registry) KnownOrder() (map[string]string, bool) { return r.known.Known
 
 // Route returns where a topic is: as the API has it, with what is pending here.
 func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*core.Route, error) {
-	route, err := r.known.Route(ctx, now, topic)
-	return r.seen(now, topic, route, err)
+	found, err := r.known.Route(ctx, now, topic)
+	return r.seen(now, topic, found, err)
 }
 
 // seen is a route, or why there is none, with what is pending here.
-func (r *Registry) seen(now time.Time, topic string, cloud *core.Route, err error) (*core.Route, error) {
-	route := r.held.Overlay(now, topic, cloud)
+func (r *Registry) seen(now time.Time, topic string, cloud follow.Found, err error) (*core.Route, error) {
+	route := r.held.Overlay(now, topic, cloud.Route, cloud.Revision)
 	switch {
 	case route != nil:
 		return route, nil

@@ -106,6 +106,7 @@ func (f *Follower) takeIn(answers []answer, batch []*flight, revision core.Revis
 			f.asker.queue(fl, fl.urgent)
 			continue
 		}
+		fl.revision = revision
 		// It is kept before those who wait go on: they may ask again at once.
 		if a.route == nil {
 			none := &core.NoTopicError{ValidUntil: sent.Add(min(a.validFor, absentTime))}
@@ -127,7 +128,7 @@ func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time
 	}
 	until := sent.Sub(f.epoch) + a.validFor
 	if fl.generation != f.generation || changed.hits(fl.topic, a.route, a.silent, revision) ||
-		cur != nil && cur.route != nil && cur != fl.was && cur.revision == revision && cur.etag != a.etag {
+		cur != nil && cur.route != nil && cur != fl.was && core.Revision(cur.revision.Load()) == revision && cur.etag != a.etag {
 		until, fl.old = stale, true // what was said meanwhile, or at the same moment, is something else
 	}
 	e := cur
@@ -141,7 +142,8 @@ func (f *Follower) keep(fl *flight, a *answer, revision core.Revision, sent time
 			e.used(f.o.Now().Sub(f.epoch))
 		}
 	}
-	e.revision, e.era, e.span, e.silent = revision, fl.era, a.validFor, a.silent
+	e.era, e.span, e.silent = fl.era, a.validFor, a.silent
+	e.revision.Store(uint64(revision))
 	e.consistent = fl.generation != f.generation
 	e.confirmed = sent.Sub(f.epoch)
 	e.until.Store(int64(until))
@@ -169,7 +171,8 @@ func (f *Follower) absent(fl *flight, none *core.NoTopicError, revision core.Rev
 		return // it may have one again
 	}
 	f.table.sweepAbsent(f.o.Now().Sub(f.epoch))
-	e := &entry{topic: fl.topic, absent: none, revision: revision, era: fl.era}
+	e := &entry{topic: fl.topic, absent: none, era: fl.era}
+	e.revision.Store(uint64(revision))
 	e.until.Store(int64(none.ValidUntil.Sub(f.epoch)))
 	f.table.put(e)
 }

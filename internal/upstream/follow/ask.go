@@ -42,10 +42,11 @@ type flight struct {
 	done       chan struct{}
 
 	// These are what came of it, when done is closed.
-	route  *core.Route
-	absent *core.NoTopicError
-	err    error
-	old    bool // it may be from before what was heard meanwhile
+	route    *core.Route
+	absent   *core.NoTopicError
+	revision core.Revision // of the answer
+	err      error
+	old      bool // it may be from before what was heard meanwhile
 }
 
 // asker asks for topics, many in one call.
@@ -62,9 +63,9 @@ func newAsker() asker { return asker{flights: map[string]*flight{}} }
 
 // ask looks a topic up that is not known, or no more. If changes overtake the
 // answer, it asks again: something was promised meanwhile that it may not have.
-func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (*core.Route, error) {
+func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (Found, error) {
 	if !askable(topic) {
-		return nil, &core.NoTopicError{ValidUntil: now.Add(absentTime)}
+		return Found{}, &core.NoTopicError{ValidUntil: now.Add(absentTime)}
 	}
 	began := f.o.Now()
 	fl, last, err := f.askOnce(ctx, topic, patience)
@@ -80,22 +81,22 @@ func (f *Follower) ask(ctx context.Context, now time.Time, topic string) (*core.
 	}
 	switch {
 	case err == nil && fl.route == nil:
-		return nil, fl.absent
+		return Found{nil, fl.revision}, fl.absent
 	case err == nil:
-		return fl.route, nil
-	case last != nil:
+		return Found{fl.route, fl.revision}, nil
+	case last.Route != nil:
 		return last, nil
 	}
-	return nil, err
+	return Found{}, err
 }
 
 // askOnce waits for one answer, for that long at most, and returns what was
 // known last.
-func (f *Follower) askOnce(ctx context.Context, topic string, most time.Duration) (fl *flight, last *core.Route, err error) {
+func (f *Follower) askOnce(ctx context.Context, topic string, most time.Duration) (fl *flight, last Found, err error) {
 	if fl, last, err = f.want(topic); err != nil {
 		return nil, last, err
 	}
-	if last != nil {
+	if last.Route != nil {
 		most = min(most, stalePatience)
 	}
 	return fl, last, fl.wait(ctx, most)
@@ -123,19 +124,19 @@ func askable(topic string) bool {
 }
 
 // want has a topic asked for, and returns what was known of it last.
-func (f *Follower) want(topic string) (fl *flight, last *core.Route, err error) {
+func (f *Follower) want(topic string) (fl *flight, last Found, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.o.Now()
 	e := f.table.find(topic)
 	if e != nil {
-		last = e.route
+		last = f.found(e)
 	}
 	switch {
 	case f.closed:
 		return nil, last, errClosed
 	case e != nil && now.Sub(f.epoch) <= time.Duration(e.until.Load()):
-		return &flight{route: e.route, absent: e.absent, done: landed}, last, nil // since it was looked for
+		return &flight{route: e.route, absent: e.absent, revision: last.Revision, done: landed}, last, nil // since it was looked for
 	case !f.link.mayAsk(now):
 		return nil, last, f.link.trouble()
 	case len(f.asker.urgent) >= maxQueued:

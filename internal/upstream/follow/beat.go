@@ -217,6 +217,10 @@ func (f *Follower) hear(head api.SessionHead, opened bool, now time.Time) (chang
 		f.newest = newest{head.Revision, now}
 		f.session.wanted, f.session.aimed = 0, 0
 		f.doubt(true)
+		for e := range f.table.all() {
+			e.revision.Store(0)
+		}
+		f.followed.Store(uint64(head.Revision))
 		return nil, true
 	}
 	f.newest.beaten(head.Revision, now)
@@ -233,6 +237,7 @@ func (f *Follower) hear(head api.SessionHead, opened bool, now time.Time) (chang
 		h.restart(head.Revision)
 	}
 	f.mark(t)
+	f.followed.Store(uint64(head.Revision))
 	return changes, !head.Complete
 }
 
@@ -245,7 +250,7 @@ func (f *Follower) mark(t touched) {
 	right := f.good.Sub(f.epoch)
 	for e := range f.table.all() {
 		switch {
-		case !t.hits(e.topic, e.route, e.silent, e.revision):
+		case !t.hits(e.topic, e.route, e.silent, core.Revision(e.revision.Load())):
 		case e.route == nil:
 			f.table.remove(e.topic)
 		default:

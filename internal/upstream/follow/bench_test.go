@@ -58,11 +58,11 @@ func BenchmarkKnown(b *testing.B) {
 		s.route(name)
 	}
 	each(b, names, func(now time.Time, topic string) (*core.Route, error) {
-		route, err, ok := s.Known(now, topic)
+		found, err, ok := s.Known(now, topic)
 		if !ok {
-			return s.Route(context.Background(), now, topic)
+			found, err = s.Route(context.Background(), now, topic)
 		}
-		return route, err
+		return found.Route, err
 	})
 }
 

@@ -259,8 +259,8 @@ func TestFileWithOneWrongByte(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, topic := range []string{"T", "U"} {
-				if route, err, ok := f.Known(time.Now(), topic); ok && described(route, err) != "a 0/8" {
-					t.Errorf("%s: %s", topic, described(route, err))
+				if found, err, ok := f.Known(time.Now(), topic); ok && described(found.Route, err) != "a 0/8" {
+					t.Errorf("%s: %s", topic, described(found.Route, err))
 				}
 			}
 			if err := f.Close(); err != nil {
@@ -340,8 +340,8 @@ func TestKill(t *testing.T) {
 			t.Errorf("round %d: %d is written, found %d", round, written, n)
 		}
 		for i := range childTopics {
-			route, _, ok := f.Known(time.Now(), fmt.Sprint("T", i))
-			if !ok || int(route.Rows[0].Queues.Read) != n {
+			found, _, ok := f.Known(time.Now(), fmt.Sprint("T", i))
+			if !ok || int(found.Route.Rows[0].Queues.Read) != n {
 				t.Errorf("round %d: T%d is not of %d", round, i, n)
 			}
 		}

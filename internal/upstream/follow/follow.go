@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signpost/core"
@@ -112,7 +113,9 @@ type Follower struct {
 	epoch time.Time // moments are kept as what passed since then
 	table table
 	file  *file // nil: none
-	told  told
+	// followed is history's, when what has changed up to it is marked.
+	followed atomic.Uint64
+	told     told
 
 	wake chan struct{} // the beats' loop: look whether one is due
 	due  chan struct{} // the rounds' loop: something is to be asked for again
@@ -197,41 +200,58 @@ func (f *Follower) Close() error {
 
 var errClosed = errors.New("the gateway stops")
 
+// Found is what is known of a topic.
+type Found struct {
+	Route *core.Route // nil if there is none
+	// Revision is up to where all that has changed is in it, that it has no route
+	// as well. What is answered as it was known last may be from long before.
+	Revision core.Revision
+}
+
+// found is what is kept of a topic.
+func (f *Follower) found(e *entry) Found {
+	followed := f.followed.Load() // before it is looked at: else what is marked meanwhile would count as right
+	if time.Duration(e.until.Load()) == stale {
+		followed = e.revision.Load()
+	}
+	return Found{e.route, core.Revision(followed)}
+}
+
 // Known returns what may be answered of a topic at once: a route, or that it
 // has none. It never waits. Without ok Route is to be asked.
-func (f *Follower) Known(now time.Time, topic string) (route *core.Route, err error, ok bool) {
+func (f *Follower) Known(now time.Time, topic string) (found Found, err error, ok bool) {
 	e := f.table.find(topic)
 	if e == nil {
-		return nil, nil, false
+		return Found{}, nil, false
 	}
 	at := now.Sub(f.epoch)
 	e.used(at)
 	switch {
 	case e.route == nil && f.link.cut.Load():
-		return nil, nil, false // what has come since would be in a log that is not heard
+		return Found{}, nil, false // what has come since would be in a log that is not heard
 	case at <= time.Duration(e.until.Load()):
 	case e.route == nil || !f.link.cut.Load():
-		return nil, nil, false
+		return Found{}, nil, false
 	}
 	if e.route == nil {
-		return nil, e.absent, true
+		return f.found(e), e.absent, true
 	}
-	return e.route, nil, true
+	return f.found(e), nil, true
 }
 
 // Route returns where a topic is, and asks for it if need be. The error is a
 // *core.NoTopicError or, if it is not known and cannot be asked, an
 // *api.UnreachableError. What cannot be asked for again is answered as it was
 // known last.
-func (f *Follower) Route(ctx context.Context, now time.Time, topic string) (*core.Route, error) {
-	route, err, ok := f.Known(now, topic)
+func (f *Follower) Route(ctx context.Context, now time.Time, topic string) (Found, error) {
+	found, err, ok := f.Known(now, topic)
 	if !ok {
-		route, err = f.ask(ctx, now, topic)
+		found, err = f.ask(ctx, now, topic)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("route of %s: %w", topic, err)
+		return found, fmt.Errorf("route of %s: %w", topic, err)
 	}
-	return route, nil
+	return found, nil
 }
 
 // State is how a Follower does.

@@ -156,7 +156,8 @@ func described(route *core.Route, err error) string {
 
 // route looks a topic up, as a client does.
 func (s *shim) route(topic string) string {
-	return described(s.Route(context.Background(), time.Now(), topic))
+	found, err := s.Route(context.Background(), time.Now(), topic)
+	return described(found.Route, err)
 }
 
 func (s *shim) want(topic, want string) {
@@ -168,11 +169,11 @@ func (s *shim) want(topic, want string) {
 
 // known is what is answered at once; "" if nothing is.
 func (s *shim) known(topic string) string {
-	route, err, ok := s.Known(time.Now(), topic)
+	found, err, ok := s.Known(time.Now(), topic)
 	if !ok {
 		return ""
 	}
-	return described(route, err)
+	return described(found.Route, err)
 }
 
 func (s *shim) wantKnown(topic, want string) {

@@ -40,11 +40,12 @@ type entry struct {
 
 	until atomic.Int64  // a moment: to which it may be answered
 	asked atomic.Uint32 // a tick: when somebody asked for it
+	// revision is the one at which it was answered, or before. 0: in another history.
+	revision atomic.Uint64
 
 	// These are guarded by Follower.mu.
 	etag       string
 	silent     []string      // brokers that have the topic and do not live, sorted
-	revision   core.Revision // at which it was answered, or before
 	era        uint64        // of that revision
 	span       time.Duration // for which it was good, counted from when it was asked for
 	confirmed  time.Duration // a moment: when it was known to be right; of what is stale
@@ -64,7 +65,7 @@ func (e *entry) inUse(at time.Duration) bool { return tick(at)-e.asked.Load() <=
 
 // after says whether it is from after an answer of that revision.
 func (e *entry) after(era uint64, revision core.Revision) bool {
-	return e != nil && (e.era > era || e.era == era && e.revision > revision)
+	return e != nil && (e.era > era || e.era == era && core.Revision(e.revision.Load()) > revision)
 }
 
 // expire marks the entry stale, which was right at that moment.

@@ -96,7 +96,7 @@ func BenchmarkOverlayOfNothing(b *testing.B) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if brokers.Overlay(time.Now(), "t", route) != route {
+			if brokers.Overlay(time.Now(), "t", route, 1<<62) != route {
 				b.Error("another route")
 			}
 		}
@@ -124,7 +124,7 @@ func BenchmarkOverlayOfAll(b *testing.B) {
 	topic := all[500].topics[0]
 	b.ReportAllocs()
 	for b.Loop() {
-		if brokers.Overlay(time.Now(), topic, nil) == nil {
+		if brokers.Overlay(time.Now(), topic, nil, 0) == nil {
 			b.Fatal("no route")
 		}
 	}
@@ -137,7 +137,7 @@ func TestRenewAndBeatsCostLittle(t *testing.T) {
 		t.Errorf("a renewal allocates %v times", n)
 	}
 	route := &core.Route{}
-	if n := testing.AllocsPerRun(100, func() { brokers.Overlay(time.Now(), "t", route) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { brokers.Overlay(time.Now(), "t", route, 1<<62) }); n != 0 {
 		t.Errorf("an overlay of nothing allocates %v times", n)
 	}
 }

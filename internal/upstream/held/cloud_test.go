@@ -3,6 +3,7 @@ package held_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -32,12 +33,13 @@ func local() *core.Registry { return registry(memory.New(), core.Options{}) }
 type fault int
 
 const (
-	fine     fault = iota
-	unheard        // lost on its way there
-	lost           // heard, and its answer lost
-	busy           // another writer is at the group
-	hanging        // neither, until its caller gives up
-	refusing       // turned down for a reason of its own
+	fine      fault = iota
+	unheard         // lost on its way there
+	lost            // heard, and its answer lost
+	busy            // another writer is at the group
+	hanging         // neither, until its caller gives up
+	throttled       // one too many
+	refusing        // turned down for a reason of its own
 )
 
 var errUnreachable = &api.UnreachableError{Call: "any", Reason: "the link is cut"}
@@ -58,11 +60,13 @@ type cloud struct {
 	worst     int            // how many were at one broker at a time
 	most      int            // and in all
 	under     int
+	room      int // for calls at a time, others are throttled; 0: for any
+	throttled map[string]int
 }
 
 func newCloud() *cloud {
 	store := memory.New()
-	return &cloud{Registry: registry(store, core.Options{}), store: store, calls: map[string]int{}, now: map[string]int{}}
+	return &cloud{Registry: registry(store, core.Options{}), store: store, calls: map[string]int{}, now: map[string]int{}, throttled: map[string]int{}}
 }
 
 func (c *cloud) fault(gateway, call string) fault {
@@ -79,6 +83,15 @@ func (c *cloud) fault(gateway, call string) fault {
 		return c.link(gateway, call)
 	}
 	return fine
+}
+
+// revision is the newest.
+func (c *cloud) revision() core.Revision {
+	head, err := c.Head(context.Background(), 0, true)
+	if err != nil {
+		panic(err)
+	}
+	return head.Revision
 }
 
 func (c *cloud) setDown(down bool) {
@@ -145,9 +158,28 @@ func (c *cloud) way(ctx context.Context, call string) error {
 	}
 }
 
+// full says whether there is no room for the call, which is under way if it is
+// about brokers.
+func (c *cloud) full(call string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	others := c.under
+	if call != "session" {
+		others--
+	}
+	if c.room == 0 || others < c.room {
+		return false
+	}
+	c.throttled[call]++
+	return true
+}
+
 // call makes one call with its faults, and does what it asks for.
 func (c *cloud) call(ctx context.Context, gateway, name string, do func(now time.Time) error) error {
 	f := c.fault(gateway, name)
+	if c.full(name) {
+		f = throttled
+	}
 	if err := c.way(ctx, name); err != nil {
 		return err
 	}
@@ -156,6 +188,8 @@ func (c *cloud) call(ctx context.Context, gateway, name string, do func(now time
 		return errUnreachable
 	case busy:
 		return core.ErrBusy
+	case throttled:
+		return &api.UnreachableError{Call: name, Status: http.StatusTooManyRequests, Reason: "throttled"}
 	case refusing:
 		return core.ErrNameConflict
 	case hanging:

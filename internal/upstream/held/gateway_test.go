@@ -28,6 +28,7 @@ type gateway struct {
 	known   core.Revision
 	changes []core.MinBrokerChange
 	kept    *core.Route
+	right   core.Revision // of kept
 
 	beating chan struct{} // one beat at a time; a mutex would stop the bubble's clock
 }
@@ -84,7 +85,7 @@ func (c *cloud) group(ctx context.Context, now time.Time, name string) api.Group
 	return api.Group{Group: g, ValidFor: time.Hour}
 }
 
-func (g *gateway) Beats(ctx context.Context, session string, beats []api.Beat) (out []api.Confirmed, _ api.Meta, err error) {
+func (g *gateway) Beats(ctx context.Context, session string, beats []api.Beat) (out []api.Confirmed, meta api.Meta, err error) {
 	var names []string
 	ages := make([]time.Duration, len(beats))
 	for i, b := range beats {
@@ -107,9 +108,10 @@ func (g *gateway) Beats(ctx context.Context, session string, beats []api.Beat) (
 			}
 			out = append(out, api.Confirmed{Answer: answer, Group: g.cloud.group(ctx, now, b.Broker)})
 		}
+		meta.Revision = g.cloud.revision()
 		return nil
 	})
-	return out, api.Meta{}, err
+	return out, meta, err
 }
 
 func (g *gateway) Unregister(ctx context.Context, session string, d api.Departure) (meta api.Meta, err error) {
@@ -226,22 +228,23 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 // keep keeps the route of a topic that all have, as who follows the cloud does
 // until the next beat that gets through.
 func (g *gateway) keep(ctx context.Context) {
+	right := g.cloud.revision()
 	found, err := g.cloud.Route(ctx, time.Now(), everybodys)
 	if err != nil {
 		found = nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.kept = found
+	g.kept, g.right = found, right
 }
 
 // answers says whether a client of the gateway is told of that address.
 func (g *gateway) answers(addr string) bool {
 	g.mu.Lock()
-	kept := g.kept
+	kept, right := g.kept, g.right
 	g.mu.Unlock()
-	return strings.Contains(show(g.Overlay(time.Now(), everybodys, kept)), "="+addr+";") ||
-		strings.Contains(show(g.Overlay(time.Now(), everybodys, kept)), "="+addr+" ")
+	seen := show(g.Overlay(time.Now(), everybodys, kept, right))
+	return strings.Contains(seen, "="+addr+";") || strings.Contains(seen, "="+addr+" ")
 }
 
 // notices returns the notices of lowest ids so far.
@@ -259,7 +262,10 @@ func (g *gateway) lose(t *testing.T) {
 	}
 }
 
+// end is between two beats, as who follows reads routes with each.
 func (g *gateway) end() error {
+	g.beating <- struct{}{}
+	defer func() { <-g.beating }()
 	ctx := context.Background()
 	id, err := g.ID(ctx)
 	if err != nil {

@@ -105,6 +105,7 @@ type Brokers struct {
 	locks   [64]sync.Mutex // by group: held while a statement is taken by the local registry and noted here
 	wake    chan struct{}  // the pump
 	visible atomic.Int64   // groups that look otherwise here than by the cloud's last word
+	newest  atomic.Uint64  // the newest revision of these words
 
 	mu       sync.Mutex
 	groups   map[string]*group
@@ -116,7 +117,6 @@ type Brokers struct {
 	renewed  time.Time // when it was looked last what has to be told again
 	batch    int       // how many brokers such a call confirms at most
 	trouble  trouble
-	followed core.Revision       // the newest change that was heard of
 	overlays map[string]overlaid // by topic
 }
 

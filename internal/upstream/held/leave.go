@@ -111,7 +111,7 @@ func (b *Brokers) sweep(ctx context.Context, now time.Time) {
 	for _, name := range b.overdue(now) {
 		b.evict(ctx, now, name)
 	}
-	b.ripen(now)
+	b.outlook()
 	b.renew(now)
 }
 

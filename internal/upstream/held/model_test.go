@@ -89,7 +89,11 @@ func (w *script) say(p *process, i int) {
 	}
 }
 
-// sleep lets time pass, with a round of heartbeats each 30 s.
+// round is from one round of heartbeats to the next: none is a timeout after
+// another, when it would be a matter of chance who is still there.
+const round = 29 * time.Second
+
+// sleep lets time pass, with its rounds of heartbeats.
 func (w *script) sleep(d time.Duration) {
 	until := time.Now().Add(d)
 	for time.Now().Before(until) {
@@ -98,7 +102,7 @@ func (w *script) sleep(d time.Duration) {
 			return
 		}
 		time.Sleep(time.Until(w.next))
-		w.next = time.Now().Add(30 * time.Second)
+		w.next = time.Now().Add(round)
 		w.heartbeats()
 	}
 }
@@ -232,7 +236,7 @@ func play(t *testing.T, steps []step, gateways int, seed uint64) (errs []error) 
 		ctx, cancel := context.WithCancel(context.Background())
 		defer synctest.Wait()
 		defer cancel()
-		w := &script{cloud: newCloud(), heard: local(), down: make([]bool, gateways), flaky: make([]bool, gateways), turned: make([]time.Time, gateways), next: time.Now().Add(30 * time.Second)}
+		w := &script{cloud: newCloud(), heard: local(), down: make([]bool, gateways), flaky: make([]bool, gateways), turned: make([]time.Time, gateways), next: time.Now().Add(round)}
 		random := rand.New(rand.NewPCG(seed, 1))
 		w.cloud.delay = func(string) time.Duration {
 			w.cloud.mu.Lock()

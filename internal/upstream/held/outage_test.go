@@ -31,7 +31,7 @@ func TestARestartInAnOutage(t *testing.T) {
 			},
 			Filters: []core.FilterServers{{Addr: "10.0.0.7:10911", Servers: []string{"f"}}},
 		}
-		if got := g.Overlay(time.Now(), "t1", kept); got != kept {
+		if got := g.Overlay(time.Now(), "t1", kept, 0); got != kept {
 			t.Error("another route though nothing is pending")
 		}
 		moved := a
@@ -41,21 +41,21 @@ func TestARestartInAnOutage(t *testing.T) {
 		if took := time.Since(began); took > 4*time.Second { // one call's time, before it is known
 			t.Errorf("answered after %v", took)
 		}
-		got := g.Overlay(time.Now(), "t1", kept)
+		got := g.Overlay(time.Now(), "t1", kept, 0)
 		if want := "c/b1 perm 6: 0=10.0.0.9:10911 1=10.0.0.2:10911; c/b7 perm 6: 0=10.0.0.7:10911; "; show(got) != want {
 			t.Errorf("%q, not %q", show(got), want)
 		}
 		if !got.HasOrderConf || got.OrderConf != "b1:4" || len(got.Filters) != 1 {
 			t.Errorf("the rest: %+v", got)
 		}
-		if again := g.Overlay(time.Now(), "t1", kept); again != got {
+		if again := g.Overlay(time.Now(), "t1", kept, 0); again != got {
 			t.Error("made anew though nothing has changed")
 		}
 		if group, ok := g.Group(time.Now(), "b1"); !ok || len(group.Replicas) != 1 {
 			t.Errorf("its group: %v %+v", ok, group)
 		}
 		g.leave(t, moved)
-		if got := g.Overlay(time.Now(), "t1", nil); got != nil {
+		if got := g.Overlay(time.Now(), "t1", nil, 0); got != nil {
 			t.Errorf("a route of nobody: %q", show(got))
 		}
 	})

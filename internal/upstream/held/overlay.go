@@ -8,16 +8,16 @@ import (
 	"signpost/core"
 )
 
-// overlay is the cloud's route with the groups in it that look otherwise here.
-// The caller holds mu.
-func (b *Brokers) overlay(topic string, cloud, local *core.Route, rules core.Rules) *core.Route {
+// overlay is the cloud's route, right up to that revision, with the groups in it
+// that look otherwise here. The caller holds mu.
+func (b *Brokers) overlay(topic string, cloud *core.Route, right core.Revision, local *core.Route, rules core.Rules) *core.Route {
 	var brokers []string // of which the route is to show what they are here
 	for _, r := range []*core.Route{cloud, local} {
 		if r == nil {
 			continue
 		}
 		for _, row := range r.Rows {
-			if g := b.groups[row.Broker]; g != nil && g.visible {
+			if g := b.groups[row.Broker]; g != nil && (g.visible || g.asOf > right) {
 				brokers = append(brokers, row.Broker)
 			}
 		}

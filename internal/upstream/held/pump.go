@@ -307,7 +307,6 @@ func (b *Brokers) Opened(_ context.Context, _ time.Time, session string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trouble.until = time.Time{} // somebody has just reached the cloud
-	b.follow(0, true)
 	b.opened(session)
 }
 
@@ -334,11 +333,6 @@ func (b *Brokers) Changed(_ context.Context, _ time.Time, changes []core.Change,
 			b.check(g)
 		}
 	}
-	if n := len(changes); n > 0 {
-		b.follow(changes[n-1].Revision, all)
-	} else {
-		b.follow(0, all)
-	}
 	for _, c := range changes {
 		switch g := b.groups[c.Broker]; {
 		case g == nil || !g.foreign(c.Revision):
@@ -357,8 +351,7 @@ func (g *group) foreign(rev core.Revision) bool { return !slices.Contains(g.own[
 // check has the group confirmed. The caller holds mu.
 func (b *Brokers) check(g *group) {
 	for _, r := range g.replicas {
-		r.check, r.fresh = true, fresh{}
+		r.check = true
 	}
-	b.refresh(g)
 	b.enqueue(g)
 }

@@ -121,6 +121,7 @@ func (b *Brokers) take(ctx context.Context, now time.Time, reg core.Registration
 	if old := r.find(reg.Digest); old != nil {
 		old.before, old.said = false, said
 		if old.accepted {
+			r.shown = true // it is answered now, and its end may be under way to the cloud
 			return nil, nil
 		}
 		old.reopen()

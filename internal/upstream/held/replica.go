@@ -33,7 +33,6 @@ type replica struct {
 	check   bool // to be confirmed, for something of its group has changed
 	shown   bool // the cloud has had it, or it was answered that it is registered
 	strange bool // it was never here: somebody said only that it left
-	fresh   fresh
 }
 
 // drop is how a broker left; both may be.
@@ -122,7 +121,7 @@ func (r *replica) leave(at time.Time, all bool) *drop {
 	} else {
 		d.lease = at
 	}
-	r.drop, r.held, r.gone, r.refused, r.check, r.shown, r.fresh = d, false, false, false, false, false, fresh{}
+	r.drop, r.held, r.gone, r.refused, r.check, r.shown = d, false, false, false, false, false
 	r.keep(func(_ int, x *body) bool { return x.tried })
 	for _, x := range r.bodies {
 		x.before = true
@@ -172,6 +171,7 @@ type group struct {
 	replicas []*replica // sorted by address
 
 	told  core.Group       // by the cloud's last word
+	asOf  core.Revision    // at which that was its word
 	until time.Time        // for which that holds; zero: it never spoke
 	own   [4]core.Revision // raised by calls from here, the last ones
 	log   []core.Revision  // of changes heard of during a call, which may be what that raises

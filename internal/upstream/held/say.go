@@ -160,13 +160,12 @@ func (b *Brokers) sayHere(ctx context.Context, g *group, r *replica, x *body) {
 	switch v {
 	case accepted:
 		lowest, _ := g.told.First()
-		b.tell(g, said.Group)
+		b.tell(g, said.Group, max(said.Registered.Revision, said.Meta.Revision))
 		if next, ok := g.told.First(); ok && next.Addr != lowest.Addr && next.Addr != reg.Addr {
 			g.promote(next)
 		}
 		r.accept(x)
 		r.session, r.refused, r.shown = session, false, r.held
-		b.freshen(r, max(said.Registered.Revision, said.Meta.Revision))
 		b.refresh(g) // what is asked after the answer is answered by it
 		x.settle(said.Registered, nil)
 		if away = said.Group.Name != "" && !contains(said.Group.Group, reg.Addr); away {
@@ -209,7 +208,7 @@ func (b *Brokers) giveUp(ctx context.Context, g *group, r *replica) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r.gone, r.shown, r.check, r.fresh = true, false, false, fresh{}
+	r.gone, r.shown, r.check = true, false, false
 	if !contains(g.told, reg.Addr) {
 		r.leases = nil
 	}
@@ -331,7 +330,7 @@ func (b *Brokers) confirm(ctx context.Context, groups []*group) {
 		}
 		c.r.clock.note(c.said, c.said, began, b.o.Now())
 		c.r.session = session
-		b.tell(c.g, confirmed[i].Group)
+		b.tell(c.g, confirmed[i].Group, meta.Revision)
 		switch answer := confirmed[i].Answer; {
 		case answer == core.BeatBusy:
 			c.r.check = true

@@ -11,11 +11,27 @@ import (
 	"signpost/internal/upstream/api"
 )
 
-// tell takes in the cloud's word on a group. The caller holds mu.
-func (b *Brokers) tell(g *group, said api.Group) {
-	if said.Name != "" {
-		g.told, g.until = said.Group, b.o.Now().Add(max(said.ValidFor, renewTime))
+// tell takes in the cloud's word on a group, at that revision. The caller holds
+// mu.
+func (b *Brokers) tell(g *group, said api.Group, rev core.Revision) {
+	if said.Name == "" {
+		return
 	}
+	g.told, g.until, g.asOf = said.Group, b.o.Now().Add(max(said.ValidFor, renewTime)), rev
+	b.newest.Store(max(b.newest.Load(), uint64(rev)))
+	b.overlays = nil
+}
+
+// outlook works out how new the words are of which the newest is: after the
+// cloud began another history they are of lower revisions.
+func (b *Brokers) outlook() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	newest := core.Revision(0)
+	for _, g := range b.groups {
+		newest = max(newest, g.asOf)
+	}
+	b.newest.Store(uint64(newest))
 }
 
 // pends says whether the broker is to be seen here as it said, though the cloud
@@ -23,12 +39,6 @@ func (b *Brokers) tell(g *group, said api.Group) {
 // cloud cannot be asked.
 func (b *Brokers) pends(r *replica) bool {
 	return r.held && !r.gone && (r.shown || b.trouble.down) && (r.unsaid() != nil || r.session != b.session)
-}
-
-// adds says whether the broker is to be in routes though it may not be in those
-// that are kept.
-func (b *Brokers) adds(g *group, r *replica) bool {
-	return b.pends(r) || !r.fresh.until.IsZero() && r.held && contains(g.told, r.reg.Addr)
 }
 
 // drops says whether the broker is not to be seen here, though the cloud was not
@@ -70,7 +80,7 @@ func (b *Brokers) refreshAll() {
 func (b *Brokers) merge(g *group, m core.Group) (_ core.Group, pending bool) {
 	m.Name = g.name
 	for _, r := range g.replicas {
-		add := b.adds(g, r)
+		add := b.pends(r)
 		if !add && !b.drops(r) {
 			continue
 		}
@@ -174,13 +184,17 @@ const maxOverlays = 4096
 
 // overlaid is a route as it looks from here, and what it was made of. It is
 // kept since its encodings hang on it, until anything pending changes.
-type overlaid struct{ cloud, local, seen *core.Route }
+type overlaid struct {
+	cloud, local, seen *core.Route
+	right              core.Revision
+}
 
-// Overlay returns the cloud's route, nil if it has none, with what is pending
-// here: brokers that the cloud has not accepted yet, and brokers that have left.
-// It is nil if nothing is left of it.
-func (b *Brokers) Overlay(now time.Time, topic string, cloud *core.Route) *core.Route {
-	if b.visible.Load() == 0 {
+// Overlay returns the cloud's route, nil if it has none, in which all is that
+// changed up to the revision right, with what is pending here: brokers that the
+// cloud has not accepted yet, and brokers that have left. Groups of which it has
+// spoken since are as it said. It is nil if nothing is left of it.
+func (b *Brokers) Overlay(now time.Time, topic string, cloud *core.Route, right core.Revision) *core.Route {
+	if b.visible.Load() == 0 && uint64(right) >= b.newest.Load() {
 		return cloud
 	}
 	local, err := b.o.Local.Route(context.Background(), now, topic) // in memory: it does not wait
@@ -193,13 +207,13 @@ func (b *Brokers) Overlay(now time.Time, topic string, cloud *core.Route) *core.
 	rules := b.o.Local.Rules()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if o, ok := b.overlays[topic]; ok && o.cloud == cloud && o.local == local {
+	if o, ok := b.overlays[topic]; ok && o.cloud == cloud && o.local == local && o.right == right {
 		return o.seen
 	}
-	seen := b.overlay(topic, cloud, local, rules)
+	seen := b.overlay(topic, cloud, right, local, rules)
 	if b.overlays == nil || len(b.overlays) >= maxOverlays {
 		b.overlays = map[string]overlaid{}
 	}
-	b.overlays[topic] = overlaid{cloud, local, seen}
+	b.overlays[topic] = overlaid{cloud, local, seen, right}
 	return seen
 }

@@ -130,7 +130,7 @@ func (g *gateway) seen(topic string) string {
 	if err != nil {
 		found = nil
 	}
-	return show(g.Overlay(time.Now(), topic, found))
+	return show(g.Overlay(time.Now(), topic, found, g.cloud.revision()))
 }
 
 func (g *gateway) wantRoute(t *testing.T, topic, want string) {
