@@ -112,6 +112,9 @@ type Brokers struct {
 	session  string // the newest that is known; "" is none yet
 	queue    []*group
 	running  int       // calls under way
+	calls    int       // that may be
+	good     int       // calls answered since that was changed
+	halved   time.Time // when that became less
 	checking bool      // one of them confirms
 	checkAt  time.Time // before which none is to
 	renewed  time.Time // when it was looked last what has to be told again
@@ -134,7 +137,7 @@ func New(o Options) *Brokers {
 	return &Brokers{
 		o: o, seed: maphash.MakeSeed(), wake: make(chan struct{}, 1),
 		packing: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
-		groups:  map[string]*group{}, batch: api.MaxBatch, trouble: trouble{began: make(chan struct{})},
+		groups:  map[string]*group{}, calls: maxCalls, batch: api.MaxBatch, trouble: trouble{began: make(chan struct{})},
 	}
 }
 

@@ -2,6 +2,7 @@ package held_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,33 @@ func TestThousandComeBackAtOnce(t *testing.T) {
 		r, err := c.Route(t.Context(), time.Now(), "t1")
 		if err != nil || len(r.Brokers) != n {
 			t.Errorf("the route: %v", err)
+		}
+	})
+}
+
+// A cloud that takes few calls at a time is called as often as it takes them, so
+// that the session's beats get through.
+func TestAThrottlingCloudIsCalledLess(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		c.mu.Lock()
+		c.room = 6
+		c.delay = func(string) time.Duration { return 250 * time.Millisecond }
+		c.mu.Unlock()
+		const n = 400
+		for i := range n {
+			go func() {
+				if _, err := g.register(broker{cluster: "c", name: fmt.Sprint("b", i), addr: fmt.Sprintf("10.0.0.%d:1", i), topics: []string{"t1", "t2"}}); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		settle(2 * time.Minute)
+		g.wantPending(t, 0, 0)
+		if calls, turned := c.count("register"), c.throttled["register"]; turned > calls/5 {
+			t.Errorf("%d of %d registrations were throttled", turned, calls)
+		}
+		if calls, turned := c.count("session"), c.throttled["session"]; turned > calls/3 {
+			t.Errorf("%d of %d beats were throttled", turned, calls)
 		}
 	})
 }

@@ -12,7 +12,9 @@ import (
 
 const (
 	// maxCalls bounds the calls that are under way at a time; while the cloud
-	// cannot be reached, one is.
+	// cannot be reached, one is. It is halved when the cloud throttles, so that
+	// the session's beats and lookups get through, and comes back by one when
+	// so many have been answered.
 	maxCalls = 16
 	// firstPause and longestPause bound the time between calls that fail.
 	firstPause   = 200 * time.Millisecond
@@ -83,7 +85,7 @@ type task func(context.Context)
 func (b *Brokers) next(now time.Time) (t task, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	limit := maxCalls
+	limit := b.calls
 	if b.trouble.down {
 		limit = 1
 	}
@@ -268,6 +270,9 @@ func (b *Brokers) finish(groups ...*group) {
 
 // answered takes in that the cloud answered. The caller holds mu.
 func (b *Brokers) answered() {
+	if b.good++; b.good >= b.calls {
+		b.calls, b.good = min(b.calls+1, maxCalls), 0
+	}
 	b.trouble.fails = 0
 	if !b.trouble.down {
 		return
@@ -293,6 +298,14 @@ func (b *Brokers) unanswered(began, now time.Time, retryAfter time.Duration) {
 	t.fails++
 	t.until = now.Add(max(pause(t.fails), min(retryAfter, longestPause)))
 	b.kick()
+}
+
+// throttled takes in that the cloud took a call that began then for one too
+// many. The caller holds mu.
+func (b *Brokers) throttled(began, now time.Time) {
+	if began.After(b.halved) { // else it was under way with another that told so
+		b.calls, b.good, b.halved = max(1, b.calls/2), 0, now
+	}
 }
 
 // pause is how long to wait after so many failures in a row: any time up to a
