@@ -140,6 +140,9 @@ func (c *Config) Notices() []string {
 		if k.meansNothing(c.Program) && c.values[k.Name].differs() && !c.implied(k.Name) {
 			out = append(out, k.Name+" has no meaning here: "+k.why())
 		}
+		if k.Stack != "" && c.Program == Shim && c.values[k.Name].differs() {
+			out = append(out, fmt.Sprintf("%s is set here, but it is the API that makes routes: its stack's parameter %s counts, and has to say the same", k.Name, k.Stack))
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.extra)) {
 		out = append(out, fmt.Sprintf("%s in %s is not a key of this server: kept, and ignored", name, c.File))

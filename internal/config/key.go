@@ -73,6 +73,7 @@ type Key struct {
 	Fixed   bool     // never changed from remote
 	Inert   bool     // accepted because Java knows it
 	Only    Program  // that it means something to; empty is every program
+	Stack   string   // the parameter that decides it at a shim: of the stack that its API is part of
 
 	// at is where the value lives in a Config. It returns a *bool, *int,
 	// *time.Duration, *string, *[]string, *Secret or encoding.TextUnmarshaler.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -326,6 +327,33 @@ func TestProductAddresses(t *testing.T) {
 	}
 	wantNotices(t, mustLoad(t, []string{"--clusterTest"}, nil), "clusterTest is true, but")
 	wantNotices(t, mustLoad(t, []string{"--clusterTest", "--productAddressServer", "a"}, nil))
+}
+
+// What the stack decides is said at a shim where it is set, and not elsewhere.
+func TestRulesOfTheStack(t *testing.T) {
+	template, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, k := range Keys() {
+		if k.Stack == "" {
+			continue
+		}
+		n++
+		if !strings.Contains(string(template), "\n  "+k.Stack+":\n") || !strings.Contains(k.Meaning, k.Stack) {
+			t.Errorf("%s: is %s a parameter of the stack? Does its meaning name it?", k.Name, k.Stack)
+		}
+		shim, err := Load(Shim, []string{"--endpoint", "https://x", "--" + k.Name, "true"}, nil, "/home/op")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantNotices(t, shim, k.Name+" is set here, but it is the API")
+		wantNotices(t, mustLoad(t, []string{"--" + k.Name, "true"}, nil))
+	}
+	if n != 3 {
+		t.Errorf("%d rules are the stack's", n)
+	}
 }
 
 func TestRanges(t *testing.T) {
