@@ -40,7 +40,7 @@ func open(ctx context.Context, d *daemon.Daemon) (backend daemon.Backend, err er
 		return backend, fmt.Errorf("stateFile: %w", err)
 	}
 	if a.gateway, err = gatewayID(u); err != nil {
-		return backend, fmt.Errorf("gateway: %w", err)
+		return backend, err
 	}
 	m := newMetrics()
 	var ready func(context.Context) error

@@ -28,7 +28,16 @@ func gatewayID(u config.Upstream) (string, error) {
 	if u.StateFile == "" {
 		return made, nil
 	}
-	path := u.StateFile + gatewaySuffix
+	id, err := keptGateway(u.StateFile+gatewaySuffix, made)
+	if err != nil {
+		return "", fmt.Errorf("gateway: %w", err)
+	}
+	return id, nil
+}
+
+// keptGateway is the id in the file, which gets the one that was made if there
+// is none yet.
+func keptGateway(path, made string) (string, error) {
 	kept, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return made, keepGateway(path, made)

@@ -58,8 +58,10 @@ func TestExitCodes(t *testing.T) {
 		"no region":            {[]string{"--endpoint", "https://api.example.com"}, 255, "region: is missing"},
 		"state is a folder":    {[]string{"--endpoint", api, "--signing", "none", "--stateFile", dir}, 255, "stateFile: "},
 		"port in use":          {[]string{"--endpoint", api, "--signing", "none", "--listenPort", port}, 255, "listenPort"},
-		"damaged gateway":      {[]string{"--endpoint", api, "--signing", "none", "--gateway", "a\tb"}, 255, "gateway"},
+		"damaged gateway":      {[]string{"--endpoint", api, "--signing", "none", "--gateway", "a\tb"}, 255, "error=\"gateway: is not 1 to 64"},
 		"gateway with a space": {[]string{"--endpoint", api, "--signing", "none", "--gateway", "rack 7"}, 255, "gateway"},
+		"token, not sent":      {[]string{"--endpoint", api, "--signing", "none", "--tokenFile", state}, 255, "tokenFile \"" + state + "\" (flag --tokenFile) does not go with signing=none"},
+		"region with a space":  {[]string{"--endpoint", api, "--signing", "iam", "--region", "eu central"}, 255, "region: is no region's name"},
 		"long gateway":         {[]string{"--endpoint", api, "--signing", "none", "--gateway", strings.Repeat("x", 65)}, 255, "gateway"},
 	} {
 		t.Run(name, func(t *testing.T) {

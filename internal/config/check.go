@@ -76,8 +76,8 @@ func (ld *loader) checkUpstream() {
 	switch {
 	case u.Signing == SigningToken && u.TokenFile == "":
 		ld.require("signing", errors.New("needs tokenFile"))
-	case u.Signing == SigningIAM && u.TokenFile != "":
-		ld.require("tokenFile", errors.New("does not go with signing=iam: calls carry a signature or a token"))
+	case u.Signing != SigningToken && u.Signing != SigningAuto && u.TokenFile != "":
+		ld.require("tokenFile", fmt.Errorf("does not go with signing=%s, which sends no token", u.Signing))
 	}
 }
 

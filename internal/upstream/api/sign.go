@@ -91,10 +91,15 @@ func newSigner(o Options, base *url.URL) (signer, error) {
 		if region == "" {
 			return nil, &core.FieldError{Field: "region", Reason: "is missing, and the endpoint's name does not tell it"}
 		}
+		if !regionName.MatchString(region) {
+			return nil, &core.FieldError{Field: "region", Reason: "is no region's name, such as eu-central-1"}
+		}
 		return sigV4{credentials: o.Credentials, region: region, signer: v4.NewSigner()}, nil
 	}
 	return nobody{}, nil
 }
+
+var regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 var executeAPI = regexp.MustCompile(`\.execute-api\.([a-z0-9-]+)\.(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws)$`)
 
