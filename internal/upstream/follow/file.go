@@ -188,14 +188,15 @@ func (f *file) openDB() (err error) {
 }
 
 // guard turns a panic over the content of the file, or a fault in the memory
-// that it is mapped to, into an error. What it returns is to be deferred.
+// that it is mapped to, into an error, without the panic's text: it is about
+// bbolt, not for who reads the log. What it returns is to be deferred.
 func guard(err *error, undo func()) func() {
 	faults := debug.SetPanicOnFault(true)
 	return func() {
 		debug.SetPanicOnFault(faults)
-		if p := recover(); p != nil {
+		if recover() != nil {
 			undo()
-			*err = fmt.Errorf("%w: %v", errFile, p)
+			*err = fmt.Errorf("%w: not readable", errFile)
 		}
 	}
 }

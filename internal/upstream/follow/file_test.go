@@ -226,6 +226,9 @@ func TestBrokenFile(t *testing.T) {
 				if s.log.with("set aside") != 1 {
 					t.Error("it does not say so")
 				}
+				if s.log.with("runtime error") > 0 {
+					t.Error("it speaks of bbolt's inside")
+				}
 				if _, err := os.Stat(path + ".broken"); err != nil {
 					t.Error(err)
 				}
