@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"signpost/internal/livefile"
+	"signpost/internal/quiet"
 	"signpost/internal/remoting"
 )
 
@@ -38,7 +39,7 @@ type Options struct {
 type Guard struct {
 	o        Options
 	accounts atomic.Pointer[accounts]
-	quiet    quiet
+	refused  quiet.Lines[netip.Addr]
 
 	reloads, failures atomic.Uint64
 
@@ -76,7 +77,7 @@ func Open(o Options) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("accounts %s: %w", o.Path, err)
 	}
-	g := &Guard{o: o, quiet: newQuiet(), file: file}
+	g := &Guard{o: o, file: file}
 	g.take(a)
 	return g, nil
 }
@@ -107,7 +108,7 @@ func (g *Guard) Authorize(cmd *remoting.Command, from netip.Addr) error {
 		return nil
 	}
 	g.o.Refused(refusal.reason)
-	if before, say := g.quiet.say(g.o.Now(), from); say {
+	if before, say := g.refused.Say(g.o.Now(), from); say {
 		key, _ := cmd.ExtFields.Get(fieldAccessKey)
 		g.o.Log.Warn("request refused", "peer", from.String(), "code", cmd.Code.String(),
 			"accessKey", shorten(key), "reason", refusal.reason, "refusedBefore", before)

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signpost/internal/quiet"
 	"signpost/internal/remoting"
 )
 
@@ -160,22 +161,10 @@ func TestRefusalsAreLoggedOncePerPeerAndMinute(t *testing.T) {
 			!strings.Contains(got[1], "peer=192.0.2.2") {
 			t.Errorf("logged %q", got)
 		}
-		time.Sleep(quietFor)
+		time.Sleep(quiet.For)
 		ask("192.0.2.1")
 		if got := g.log.take(); len(got) != 1 || !strings.Contains(got[0], "refusedBefore=4") {
 			t.Errorf("a minute later: %q", got)
-		}
-		// So many at once share a line, and do not stay remembered.
-		for i := range 2 * quietPeers {
-			ask(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String())
-		}
-		if n := len(g.log.take()); n != quietPeers {
-			t.Errorf("%d lines of %d peers", n, 2*quietPeers)
-		}
-		time.Sleep(quietFor)
-		ask("192.0.2.3")
-		if n, m := len(g.log.take()), len(g.quiet.peers); n != 1 || m != 1 {
-			t.Errorf("%d lines of a new peer, and %d are remembered", n, m)
 		}
 	})
 }

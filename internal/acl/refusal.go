@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf8"
 
 	"signpost/internal/remoting"
@@ -53,64 +51,4 @@ func shorten(key string) string {
 		cut--
 	}
 	return strings.Clone(key[:cut]) + "..."
-}
-
-const (
-	// quietFor is how long nothing more is logged of a peer that was refused
-	// something.
-	quietFor = time.Minute
-	// quietPeers bounds the peers that are remembered for it. More share one
-	// place.
-	quietPeers = 1024
-)
-
-// quiet bounds the log of refusals to a line per peer and minute.
-type quiet struct {
-	mu    sync.Mutex
-	peers map[netip.Addr]*hush
-}
-
-// hush is one peer that was heard of.
-type hush struct {
-	since time.Time
-	count int // refusals since that were not told
-}
-
-func newQuiet() quiet { return quiet{peers: map[netip.Addr]*hush{}} }
-
-// say reports whether a refusal is to be logged, and how many of the same peer
-// were not since the last one that was.
-func (q *quiet) say(now time.Time, peer netip.Addr) (before int, ok bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	h := q.peers[peer]
-	if h == nil {
-		if len(q.peers) >= quietPeers {
-			q.forget(now)
-		}
-		if len(q.peers) >= quietPeers {
-			peer = netip.Addr{}
-			h = q.peers[peer]
-		}
-	}
-	if h == nil {
-		q.peers[peer] = &hush{since: now}
-		return 0, true
-	}
-	if now.Sub(h.since) < quietFor {
-		h.count++
-		return 0, false
-	}
-	before = h.count
-	*h = hush{since: now}
-	return before, true
-}
-
-// forget drops the peers that have been quiet long enough.
-func (q *quiet) forget(now time.Time) {
-	for peer, h := range q.peers {
-		if now.Sub(h.since) >= quietFor {
-			delete(q.peers, peer)
-		}
-	}
 }

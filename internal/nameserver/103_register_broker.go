@@ -38,13 +38,24 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error
 	reg.Age = now.Sub(req.arrived)
 	answer, err := s.o.Registry.Register(ctx, now, reg)
 	if err != nil {
-		if !errors.Is(err, context.DeadlineExceeded) {
-			s.o.Log.Warn("registration refused", "broker", reg.Broker, "cluster", reg.Cluster, "addr", reg.Addr, "peer", req.conn.peer, "error", err)
-		}
+		s.logRefused(req, &reg, err)
 		return reply{}, err
 	}
 	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
 	return s.registered(req, answer, func() ([]byte, error) { return s.orderTable(ctx) })
+}
+
+// logRefused tells of a registration that was turned down, which comes again
+// every 30 s or so.
+func (s *Server) logRefused(req *request, reg *core.Registration, err error) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return // it is told of as what it is
+	}
+	about := xxhash.Sum64String(reg.Cluster + "\n" + reg.Broker + "\n" + reg.Addr)
+	if before, ok := s.refused.Say(s.o.Now(), about); ok {
+		s.o.Log.Warn("registration refused", "broker", reg.Broker, "cluster", reg.Cluster, "addr", reg.Addr, "peer", req.conn.peer,
+			"error", err, "refusedBefore", before)
+	}
 }
 
 // renewBroker answers an unchanged registration, which is nearly every one, and

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"signpost/internal/quiet"
 	"signpost/internal/remoting"
 )
 
@@ -114,6 +115,7 @@ type Server struct {
 	owners   owners
 	notifier *notifier
 	gate     gate
+	refused  quiet.Lines[uint64] // registrations, by a hash of whose they are
 
 	base     context.Context
 	cancel   context.CancelFunc

@@ -185,7 +185,9 @@ func (b *Brokers) sayHere(ctx context.Context, g *group, r *replica, x *body) {
 	}
 	b.mu.Unlock()
 	if v == refused {
-		b.o.Log.Warn("broker refused by the cloud", "broker", reg.Broker, "cluster", reg.Cluster, "addr", reg.Addr, "error", err)
+		// Who has not heard it says the same again, and is told then, with a line
+		// in the front's log.
+		b.o.Log.Debug("broker refused by the cloud", "broker", reg.Broker, "cluster", reg.Cluster, "addr", reg.Addr, "error", err)
 	}
 	if away {
 		b.giveUp(ctx, g, r)
