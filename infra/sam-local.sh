@@ -4,7 +4,7 @@
 # JDK 17 and Maven.
 #
 # There is no authorization here, no throttling and no schedule, so no sweeper; answers do not need it. SAM hands
-# compressed bodies over damaged: use plain JSON.
+# compressed bodies over damaged: use plain JSON, and shims with --compress false.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

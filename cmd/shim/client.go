@@ -22,7 +22,7 @@ const credentialsTime = 10 * time.Second
 // newClient makes the API's client, and a check whether it has something to sign
 // its calls with.
 func newClient(ctx context.Context, u config.Upstream, log *slog.Logger, m *metrics) (*api.Client, func(context.Context) error, error) {
-	o := api.Options{Endpoint: u.Endpoint, Region: u.Region, Log: log, Observer: m}
+	o := api.Options{Endpoint: u.Endpoint, Region: u.Region, Uncompressed: !u.Compress, Log: log, Observer: m}
 	ready := func(context.Context) error { return nil }
 	sdkRegion := ""
 	switch signing(u) {

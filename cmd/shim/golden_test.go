@@ -40,7 +40,7 @@ func TestAnswersAreThoseOfTheRealServers(t *testing.T) {
 // ofTheShim is what differs beside that.
 var ofTheShim = []golden.Rule{
 	{Reason: golden.OfTheTest, Cases: []golden.Where{
-		{Keys: `config[^/]*/listing[^/]*/body\.(beatMillis|endpoint|signing|stateFile)`},
+		{Keys: `config[^/]*/listing[^/]*/body\.(beatMillis|compress|endpoint|signing|stateFile)`},
 	}},
 	{Reason: "The configuration of a shim (319) lists its own keys, and neither `kvConfigPath` nor `scanNotActiveBrokerInterval`.", Cases: []golden.Where{
 		{Keys: `config[^/]*/listing[^/]*/body\.(kvConfigPath|scanNotActiveBrokerInterval)`},

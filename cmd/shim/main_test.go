@@ -3,12 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"signpost/core"
 	"signpost/internal/config"
@@ -180,6 +185,66 @@ func TestAChangeIsSeenThroughEveryShim(t *testing.T) {
 	}
 	second.Close()
 	eventually(t, one, "the broker gone everywhere", func() bool { return answer(one, "t1") == remoting.TopicNotExist })
+}
+
+// TestCompression: `sam local` damages what is compressed, all else wants it so.
+func TestCompression(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		c := newCloud(t, core.Rules{})
+		var compressed atomic.Bool
+		c.server.Config.Handler = watching(c.server.Config.Handler, func(r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/v1/register/broker") && strings.Contains(r.Header.Get("Content-Type"), "gzip") {
+				compressed.Store(true)
+			}
+		})
+		p := c.launch(t, t.TempDir(), "--compress", strconv.FormatBool(!plain))
+		var topics []string
+		for i := range 200 {
+			topics = append(topics, fmt.Sprint("topic-", i))
+		}
+		if got := p.Call(nil, registration("b1", "10.0.0.1:10911", topics...)); got.Code != remoting.Success {
+			t.Fatalf("register: %d %s", got.Code, got.Remark)
+		}
+		if compressed.Load() == plain {
+			t.Errorf("compressed: %v, with --compress %v", compressed.Load(), !plain)
+		}
+	}
+}
+
+func watching(h http.Handler, look func(*http.Request)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		look(r)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// TestARefusedRegistrationIsOneLine: not one of each package that it goes through.
+func TestARefusedRegistrationIsOneLine(t *testing.T) {
+	c := newCloud(t, core.Rules{})
+	_, err := c.registry.Register(t.Context(), time.Now(), core.Registration{
+		Cluster: "another", Broker: "b1", Addr: "10.0.0.9:10911",
+		Content: func() (core.Content, error) {
+			return core.Content{Topics: []core.Topic{{Name: "t1"}, {Name: "t2"}}}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.launch(t, t.TempDir())
+	for range 3 {
+		if got := p.Call(nil, registration("b1", "10.0.0.1:10911", "t1", "t2")); got.Code == remoting.Success {
+			t.Fatal("it is accepted")
+		}
+	}
+	lines := 0
+	for line := range strings.Lines(p.Stderr.String()) {
+		if strings.Contains(line, "refused") {
+			lines++
+		}
+	}
+	if lines != 1 {
+		t.Errorf("%d lines:\n%s", lines, p.Stderr.String())
+	}
 }
 
 func TestUnchangedRegistrationsEndHere(t *testing.T) {

@@ -31,8 +31,8 @@ func TestReadme(t *testing.T) {
 	}
 	address := samLocal(t, docker.Host(t))
 	commands := readme(t, "### Run it locally with SAM")
-	if len(commands) != 3 || commands[0] != "make sam-local" {
-		t.Fatalf("README.md says to do %q, not make sam-local, a registration and a lookup", commands)
+	if len(commands) != 4 || commands[0] != "make sam-local" {
+		t.Fatalf("README.md says to do %q, not make sam-local, a registration, a lookup and a shim", commands)
 	}
 	registered := shell(t, strings.ReplaceAll(commands[1], "127.0.0.1:3000", address))
 	var revision struct{ Revision uint64 }
@@ -58,6 +58,7 @@ func TestReadme(t *testing.T) {
 	if !strings.Contains(looked, "%RETRY%g") {
 		t.Errorf("an unknown topic is answered %s, which does not name it", looked)
 	}
+	overShim(t, commands[3], address)
 }
 
 // samLocal runs `make sam-local` until the test ends, and returns its address.

@@ -96,6 +96,7 @@ type Upstream struct {
 	Region    string // that calls are signed for; empty is the endpoint's, or the SDK's
 	Signing   string // one of the words Signing...
 	TokenFile string // with a bearer token
+	Compress  bool   // large bodies
 	Gateway   string // the shim's stable id; empty is one made and kept beside StateFile
 	StateFile string // keeps what was known last; empty is none
 	Beat      time.Duration

@@ -25,7 +25,8 @@ func TestDefaults(t *testing.T) {
 		},
 		Storage: Storage{KVConfigPath: "/home/op/namesrv/kvConfig.json", Store: Store{Path: "/home/op/namesrv/signpost.db"}},
 		Upstream: Upstream{
-			Signing: SigningAuto, StateFile: "/home/op/shim/shim.db", Beat: 5 * time.Second,
+			Compress: true,
+			Signing:  SigningAuto, StateFile: "/home/op/shim/shim.db", Beat: 5 * time.Second,
 		},
 		TLS: TLS{Mode: TLSPermissive, TestMode: true, ClientAuth: ClientAuthNone, ConfigFile: "/etc/rocketmq/tls.properties"},
 		Limits: Limits{

@@ -114,7 +114,7 @@ func TestProtectedKeys(t *testing.T) {
 	want := map[string]bool{
 		"kvConfigPath": true, "configStorePath": true, "rocketmqHome": true, "configBlackList": true, // Java's four
 		"allowRemoteConfig": true, "store": true, "aclEnable": true, "aclFile": true,
-		"endpoint": true, "region": true, "gateway": true, "signing": true, "tokenFile": true, "stateFile": true,
+		"endpoint": true, "region": true, "gateway": true, "signing": true, "tokenFile": true, "stateFile": true, "compress": true,
 		"discoveryAddr": true, "discoveryServers": true, "addressMapFile": true,
 		"tls.server.certPath": true, "tls.server.keyPath": true, "tls.server.keyPassword": true,
 		"tls.server.trustCertPath": true, "tls.config.file": true,
