@@ -36,6 +36,36 @@ func TestASessionThatIsLostIsReplaced(t *testing.T) {
 	})
 }
 
+// A process that stops for a while, between the question for the session and its
+// use, is not to take the session of then for the newest.
+func TestASessionFromBeforeIsNotTakenBack(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		b2 := broker{cluster: "c", name: "b2", addr: "10.0.0.3:10911", topics: []string{"t7", "t8"}}
+		g.hold(t, a)
+		g.hold(t, b2)
+		settle(6 * time.Second)
+		g.mu.Lock()
+		g.slowID = 15 * time.Second
+		g.mu.Unlock()
+		if _, _, err := c.WipeWrite(t.Context(), time.Now(), a.name); err != nil { // a is to be confirmed
+			t.Fatal(err)
+		}
+		settle(6 * time.Second)
+		g.lose(t)
+		settle(6 * time.Second) // the next one is opened
+		g.close(t, a)           // nothing is to be confirmed of it any more
+		settle(20 * time.Second)
+		id, err := g.ID(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		leases, err := c.Leases(t.Context(), id)
+		if err != nil || len(leases) != 1 || leases[0].Broker != b2.name {
+			t.Errorf("leased to the newest session: %v, %v", leases, err)
+		}
+	})
+}
+
 func TestWhatIsDeletedIsNotReplayed(t *testing.T) {
 	run(t, func(t *testing.T, c *cloud, g *gateway) {
 		g.hold(t, a)

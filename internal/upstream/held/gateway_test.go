@@ -29,6 +29,7 @@ type gateway struct {
 	changes []core.MinBrokerChange
 	kept    *core.Route
 	right   core.Revision // of kept
+	slowID  time.Duration // until the next question for the session is answered
 
 	beating chan struct{} // one beat at a time; a mutex would stop the bubble's clock
 }
@@ -138,11 +139,16 @@ func (g *gateway) Leases(ctx context.Context, session string) (out []core.Held, 
 
 func (g *gateway) ID(context.Context) (string, error) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.id == "" {
+	id, slow := g.id, g.slowID
+	g.slowID = 0
+	g.mu.Unlock()
+	if slow > 0 {
+		time.Sleep(slow)
+	}
+	if id == "" {
 		return "", errUnreachable
 	}
-	return g.id, nil
+	return id, nil
 }
 
 func (g *gateway) Lost(id string) {

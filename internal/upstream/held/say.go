@@ -103,7 +103,8 @@ func (g *group) rest(now time.Time, v verdict) {
 	}
 }
 
-// open returns the session to speak for.
+// open returns the session to speak for. Which one is the newest Opened tells, in
+// order; here another may have been opened before this one is returned.
 func (b *Brokers) open(ctx context.Context) (string, error) {
 	id, err := b.o.Session.ID(ctx)
 	if err != nil {
@@ -111,7 +112,9 @@ func (b *Brokers) open(ctx context.Context) (string, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.opened(id)
+	if b.session == "" {
+		b.opened(id)
+	}
 	return id, nil
 }
 
