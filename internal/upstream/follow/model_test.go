@@ -144,7 +144,10 @@ func (m *model) look() {
 		if got == "unavailable" {
 			// It may have been heard that there is none.
 			_, none := m.right(topic, "none", m.given[topic])
-			if last := m.last[topic]; good || last != "" && !none {
+			// And it is not believed of a table that has just been emptied, until a
+			// beat tells.
+			lost := began.Sub(m.lost) < lag
+			if last := m.last[topic]; good && !lost || last != "" && !none {
 				m.fatalf("%s is unavailable at %v, was %q at %v, good times %v; it was %v", topic, clock(began), last, clock(m.given[topic]), good, m.story(topic))
 			}
 			continue
