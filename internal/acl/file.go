@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"signpost/internal/livefile"
 )
 
 const (
@@ -21,45 +23,19 @@ const (
 	minSecret = 7
 )
 
-// Fault is one thing that is wrong with a file of accounts.
-type Fault struct {
-	Line int // from 1; 0 is the whole file
-	What string
-}
-
-// Error is the fault as a line for people.
-func (f Fault) Error() string {
-	if f.Line == 0 {
-		return f.What
-	}
-	return "line " + strconv.Itoa(f.Line) + ": " + f.What
-}
-
-// Faults are all things that are wrong with a file of accounts, never none.
-type Faults []Fault
-
-// Error lists the faults.
-func (fs Faults) Error() string {
-	all := make([]string, len(fs))
-	for i, f := range fs {
-		all[i] = f.Error()
-	}
-	return strings.Join(all, "; ")
-}
-
-// parse reads the text of a file of accounts. The error is Faults.
+// parse reads the text of a file of accounts. The error is livefile.Faults.
 func parse(text []byte) (*accounts, error) {
 	p := parser{accounts: &accounts{byKey: map[string]*account{}}}
 	var doc, more yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	switch err := d.Decode(&doc); {
 	case errors.Is(err, io.EOF):
-		return nil, Faults{{What: "is empty"}}
+		return nil, livefile.Faults{{What: "is empty"}}
 	case err != nil:
-		return nil, Faults{syntaxFault(err)}
+		return nil, livefile.Faults{syntaxFault(err)}
 	}
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, Faults{{What: "has more than one YAML document, or what follows the first is none"}}
+		return nil, livefile.Faults{{What: "has more than one YAML document, or what follows the first is none"}}
 	}
 	p.file(doc.Content[0])
 	if len(p.faults) > 0 {
@@ -75,9 +51,9 @@ var (
 
 // syntaxFault is what the YAML reader says. Of the file's text it names one
 // thing only, an unknown anchor, and that may be a secret that begins with *.
-func syntaxFault(err error) Fault {
+func syntaxFault(err error) livefile.Fault {
 	what := strings.TrimPrefix(err.Error(), "yaml: ")
-	f := Fault{}
+	f := livefile.Fault{}
 	if m := yamlLine.FindStringSubmatch(what); m != nil {
 		f.Line, _ = strconv.Atoi(m[1]) // digits
 		what = what[len(m[0]):]
@@ -92,11 +68,11 @@ func syntaxFault(err error) Fault {
 // parser collects the accounts, and what is wrong with them.
 type parser struct {
 	accounts *accounts
-	faults   Faults
+	faults   livefile.Faults
 }
 
 func (p *parser) fault(at *yaml.Node, format string, args ...any) {
-	p.faults = append(p.faults, Fault{Line: at.Line, What: fmt.Sprintf(format, args...)})
+	p.faults = append(p.faults, livefile.Fault{Line: at.Line, What: fmt.Sprintf(format, args...)})
 }
 
 func (p *parser) file(n *yaml.Node) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"signpost/internal/livefile"
 	"signpost/internal/remoting"
 )
 
@@ -121,7 +122,7 @@ users: []
 		}},
 	} {
 		_, err := parse([]byte(c.text))
-		var faults Faults
+		var faults livefile.Faults
 		if !errors.As(err, &faults) {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -166,7 +167,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		a, err := parse([]byte(text))
 		if err != nil {
-			var faults Faults
+			var faults livefile.Faults
 			if !errors.As(err, &faults) || len(faults) == 0 {
 				t.Errorf("%v", err)
 			}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"signpost/core"
+	"signpost/internal/livefile"
 )
 
 const sample = `
@@ -221,7 +222,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, peer, addr string) {
 		tab, err := Parse([]byte(text))
 		if err != nil {
-			if tab != nil || len(err.(Faults)) == 0 {
+			if tab != nil || len(err.(livefile.Faults)) == 0 {
 				t.Fatalf("%v with faults %v", tab, err)
 			}
 			return

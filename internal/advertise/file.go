@@ -69,7 +69,7 @@ func (f *File) take(table *Table) {
 
 func parse(text []byte, err error) (*Table, error) {
 	if err != nil {
-		return nil, Faults{{What: err.Error()}}
+		return nil, livefile.Faults{{What: err.Error()}}
 	}
 	return Parse(text)
 }

@@ -2,57 +2,24 @@ package advertise
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"signpost/internal/livefile"
 )
 
-const (
-	// maxFile bounds the file, in bytes.
-	maxFile = 1 << 20
-	// maxFaults is how many faults of a file are listed.
-	maxFaults = 50
-)
+// maxFile bounds the file, in bytes.
+const maxFile = 1 << 20
 
-// Fault is one thing that is wrong with a file.
-type Fault struct {
-	Line int // from 1; 0 is the whole file
-	What string
-}
-
-// Error is the fault as a line for people.
-func (f Fault) Error() string {
-	if f.Line == 0 {
-		return f.What
-	}
-	return "line " + strconv.Itoa(f.Line) + ": " + f.What
-}
-
-// Faults are all things that are wrong with a file, never none.
-type Faults []Fault
-
-// Error lists the faults.
-func (fs Faults) Error() string {
-	var all []string
-	for i, f := range fs {
-		if i == maxFaults {
-			all = append(all, fmt.Sprintf("and %d more", len(fs)-i))
-			break
-		}
-		all = append(all, f.Error())
-	}
-	return strings.Join(all, "; ")
-}
-
-// Parse reads the text of a file. The error is Faults. An empty file is one
-// too: who wants nothing replaced has no file.
+// Parse reads the text of a file. The error is livefile.Faults. An empty file is
+// one too: who wants nothing replaced has no file.
 func Parse(text []byte) (*Table, error) {
 	p := parser{table: &Table{kept: &weight{}}, networks: map[string]int{}}
 	switch {
 	case len(text) > maxFile:
-		return nil, Faults{{What: fmt.Sprintf("is longer than %d bytes", maxFile)}}
+		return nil, livefile.Faults{{What: fmt.Sprintf("is longer than %d bytes", maxFile)}}
 	case !utf8.Valid(text):
-		return nil, Faults{{What: "is not UTF-8"}}
+		return nil, livefile.Faults{{What: "is not UTF-8"}}
 	}
 	for line := range strings.SplitSeq(string(text), "\n") {
 		p.line++
@@ -67,7 +34,7 @@ func Parse(text []byte) (*Table, error) {
 		}
 	}
 	if len(p.table.mappings) == 0 && len(p.faults) == 0 {
-		p.faults = Faults{{What: "has no network"}}
+		p.faults = livefile.Faults{{What: "has no network"}}
 	}
 	if len(p.faults) > 0 {
 		return nil, p.faults
@@ -79,7 +46,7 @@ func Parse(text []byte) (*Table, error) {
 // parser makes a table, and collects what is wrong.
 type parser struct {
 	table  *Table
-	faults Faults
+	faults livefile.Faults
 	line   int
 
 	networks map[string]int // a network -> the line of its section
@@ -88,7 +55,7 @@ type parser struct {
 }
 
 func (p *parser) fault(format string, args ...any) {
-	p.faults = append(p.faults, Fault{p.line, fmt.Sprintf(format, args...)})
+	p.faults = append(p.faults, livefile.Fault{Line: p.line, What: fmt.Sprintf(format, args...)})
 }
 
 // once says whether key is not in lines yet, and puts it there.

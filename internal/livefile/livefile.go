@@ -1,4 +1,5 @@
-// Package livefile follows a file that may be changed while the program runs.
+// Package livefile follows a file that may be changed while the program runs, and
+// has a form for what is wrong with one.
 package livefile
 
 import (
