@@ -96,13 +96,15 @@ func TestEncodedOncePerChange(t *testing.T) {
 	b := a("b1", 0, "a", "T", "U")
 	w.register(b)
 	encoded := 0
+	var held [][]byte // from the collector
 	ask := func(form core.RouteForm) string {
 		r, err := w.Route(w.ctx, w.now, "T")
 		w.must(err)
-		return string(r.Encoded(form, func(r *core.Route) []byte {
+		held = append(held, r.Encoded(form, func(r *core.Route) []byte {
 			encoded++
 			return fmt.Append(nil, form, " ", show(r))
 		}))
+		return string(held[len(held)-1])
 	}
 	for range 50 { // heartbeats, time and other topics change nothing in it
 		w.step(10 * time.Second)
@@ -121,6 +123,34 @@ func TestEncodedOncePerChange(t *testing.T) {
 	ask(0)
 	if encoded != 4 {
 		t.Fatalf("encoded %d times", encoded)
+	}
+	runtime.KeepAlive(held)
+}
+
+// What is not in use takes no memory, and is made again as it was.
+func TestEncodingsAreCollected(t *testing.T) {
+	w := newWorld(t)
+	w.register(a("b1", 0, "a", "T", "U"))
+	r, err := w.Route(w.ctx, w.now, "T")
+	w.must(err)
+	encoded := 0
+	ask := func() {
+		b := r.Encoded(0, func(r *core.Route) []byte {
+			encoded++
+			return fmt.Append(nil, show(r))
+		})
+		w.equal("encoded", string(b), aRoute)
+	}
+	for range 3 {
+		ask()
+		runtime.GC()
+	}
+	if encoded != 3 {
+		t.Errorf("encoded %d times between collections", encoded)
+	}
+	none := func(*core.Route) []byte { return nil }
+	if b := r.Encoded(1, none); len(b) != 0 {
+		t.Errorf("an empty encoding is %q", b)
 	}
 }
 

@@ -22,8 +22,9 @@ type Options struct {
 	// no session is alive, of two or more that are known; 0 is not at all. See
 	// guard.go.
 	Guard time.Duration
-	// RouteBytes is about how much memory assembled routes may take with their
-	// encodings; 0 is 8 MiB. What is beyond is assembled when it is asked for.
+	// RouteBytes is about how much memory assembled routes may take without
+	// their encodings; 0 is 8 MiB. What is beyond is assembled when it is asked
+	// for.
 	RouteBytes int64
 	// OnMinBroker, if set, is told when a group's lowest id changed. It must not block.
 	OnMinBroker func(MinBrokerChange)

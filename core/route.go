@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unsafe"
+	"weak"
 )
 
 // Route is where a topic is: the queue rows of its living groups and their
@@ -21,12 +23,9 @@ type Route struct {
 	Revision     Revision // the state it was assembled from
 
 	holds atomic.Pointer[hold] // nil if it rests on no lease
-	memo  [routeForms]atomic.Pointer[[]byte]
+	memo  [routeForms]atomic.Pointer[encoding]
 
 	brokers []string // that have a row of the topic, shown or not
-
-	view   *view        // in which it was filed, if it was
-	weight atomic.Int64 // in it; gone once it is not there any more
 }
 
 // RouteBroker is one group of a route.
@@ -55,18 +54,27 @@ type RouteForm uint8
 
 const routeForms = 4
 
-// Encoded returns the route in one of the asker's encodings, made by encode at
-// most a few times per route: answers are encoded once per change and not once
-// per request. The meaning of form is the caller's.
+// encoding is one of a route, for as long as the collector leaves it.
+type encoding struct {
+	first weak.Pointer[byte]
+	size  int
+}
+
+// Encoded returns the route in one of the asker's encodings, made by encode:
+// answers are encoded once per change and collection of memory, not once per
+// request. So the encodings of routes that are seldom asked for, which are
+// larger than the routes, take no memory. The meaning of form is the caller's.
 func (r *Route) Encoded(form RouteForm, encode func(*Route) []byte) []byte {
-	if b := r.memo[form].Load(); b != nil {
-		return *b
+	known := r.memo[form].Load()
+	if known != nil {
+		if first := known.first.Value(); first != nil {
+			return unsafe.Slice(first, known.size)
+		}
 	}
 	b := encode(r)
-	if !r.memo[form].CompareAndSwap(nil, &b) {
-		return *r.memo[form].Load()
+	if len(b) > 0 {
+		r.memo[form].CompareAndSwap(known, &encoding{weak.Make(&b[0]), len(b)}) // all that were made are the same
 	}
-	r.grew(b)
 	return b
 }
 

@@ -36,10 +36,10 @@ type view struct {
 	seed   maphash.Seed
 	rev    atomic.Uint64
 	shards [viewShards]viewShard
-	bytes  atomic.Int64 // that the filed routes take, about
-	limit  int64        // of bytes
+	limit  int64 // of bytes
 
 	follow  sync.Mutex                     // held while changes are applied, and while something is filed
+	bytes   int64                          // that the filed routes take, about
 	topics  map[string]map[string]struct{} // broker -> filed topics of which it has a row, shown or not
 	groups  map[string]Group               // as they were stored at rev or later
 	turn    uint                           // of the shard that sheds next
@@ -116,8 +116,8 @@ func (v *view) file(r *Route, cleared uint64) {
 	if len(s.routes) >= viewBound {
 		v.forgetOne(s)
 	}
-	v.shed(v.limit - r.bare())
-	r.filed(v)
+	v.shed(v.limit - r.weight())
+	v.bytes += r.weight()
 	s.mu.Lock()
 	s.routes[r.Topic] = r
 	s.mu.Unlock()
@@ -186,7 +186,7 @@ func (v *view) forget(topic string) {
 	delete(s.absent, topic)
 	s.mu.Unlock()
 	if route != nil {
-		route.dropped(v)
+		v.bytes -= route.weight()
 		brokers = route.brokers
 	}
 	for _, broker := range brokers {
@@ -209,7 +209,7 @@ func (v *view) forgetOne(s *viewShard) bool {
 // shed drops routes, of all shards in turn, until the rest takes no more bytes
 // than that, or nothing is left. The caller holds follow.
 func (v *view) shed(bytes int64) {
-	for empty := 0; v.bytes.Load() > bytes && empty < viewShards; v.turn++ {
+	for empty := 0; v.bytes > bytes && empty < viewShards; v.turn++ {
 		if v.forgetOne(&v.shards[v.turn%viewShards]) {
 			empty = 0
 		} else {
@@ -222,13 +222,11 @@ func (v *view) forgetAll() {
 	for i := range v.shards {
 		s := &v.shards[i]
 		s.mu.Lock()
-		for _, r := range s.routes {
-			r.dropped(v)
-		}
 		clear(s.routes)
 		clear(s.absent)
 		s.mu.Unlock()
 	}
+	v.bytes = 0
 	clear(v.topics)
 	clear(v.groups)
 	v.cleared.Add(1)

@@ -158,14 +158,15 @@ func (m *Mapping) route(r *core.Route) *core.Route {
 // that they are made of are (core.Options.RouteBytes).
 const keptBytes = 8 << 20
 
-// weightOf is about what a kept route takes with its two encodings, in bytes.
+// weightOf is about what a kept route takes, in bytes. What it shares with the
+// route that it is made of is counted too: that may be gone.
 func weightOf(r *core.Route) int64 {
-	w := int64(512 + len(r.Topic) + 2*len(r.OrderConf))
+	w := int64(512 + len(r.Topic) + len(r.OrderConf))
 	for i := range r.Brokers {
-		w += 700 + 150*int64(len(r.Brokers[i].Addrs))
+		w += 200 + 70*int64(len(r.Brokers[i].Addrs))
 	}
 	for i := range r.Filters {
-		w += 100 * int64(1+len(r.Filters[i].Servers))
+		w += 70 * int64(1+len(r.Filters[i].Servers))
 	}
 	return w
 }

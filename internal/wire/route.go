@@ -5,18 +5,27 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"sync"
 
 	"signpost/core"
 )
 
+// keepScratch is the largest buffer for the next route, in bytes.
+const keepScratch = 64 << 10
+
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
 // Route returns the answer to a route query (request code 105) in that form.
-// It is written once for a route and shared by all who ask: it must not be
-// modified.
+// It is shared by all who ask for the route: it must not be modified.
 func Route(r *core.Route, form Form) []byte {
 	return r.Encoded(core.RouteForm(form), func(r *core.Route) []byte {
-		const broker = 512 // bytes, at most as a rule
-		b := AppendRoute(make([]byte, 0, broker*(1+len(r.Brokers))), r, form)
-		return bytes.Clone(b) // it stays for long: without room to spare
+		b := scratch.Get().(*[]byte)
+		*b = AppendRoute((*b)[:0], r, form)
+		answer := bytes.Clone(*b) // without room to spare
+		if cap(*b) <= keepScratch {
+			scratch.Put(b)
+		}
+		return answer
 	})
 }
 

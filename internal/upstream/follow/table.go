@@ -163,10 +163,6 @@ const (
 	brokerWeight = int64(unsafe.Sizeof(core.RouteBroker{}))
 	addrWeight   = int64(unsafe.Sizeof(core.ReplicaAddr{}))
 	filterWeight = 128
-	// Encoded forms hang on the route, once somebody asked for them: two, as a
-	// rule.
-	encodedRow    = 2 * 130
-	encodedBroker = 2 * 150
 )
 
 func (e *entry) weigh() int64 {
@@ -177,8 +173,8 @@ func (e *entry) weigh() int64 {
 	for i := range e.route.Brokers {
 		w += int64(len(e.route.Brokers[i].Addrs)) * addrWeight
 	}
-	return w + int64(len(e.route.OrderConf)) + int64(len(e.route.Rows))*(rowWeight+encodedRow) +
-		int64(len(e.route.Brokers))*(brokerWeight+encodedBroker) + int64(len(e.route.Filters))*filterWeight
+	return w + int64(len(e.route.OrderConf)) + int64(len(e.route.Rows))*rowWeight +
+		int64(len(e.route.Brokers))*brokerWeight + int64(len(e.route.Filters))*filterWeight
 }
 
 // shed removes what was asked for least recently, with room to spare, if there
