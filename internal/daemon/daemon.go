@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -108,6 +109,9 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 	}
 	if cfg.File != "" {
 		fmt.Fprintf(stdout, "load config properties file OK, %s\n", cfg.File)
+	}
+	if !cfg.Listen.Pprof {
+		runtime.MemProfileRate = 0 // nobody can look at it
 	}
 	live := config.NewLive(cfg)
 	log := newLogger(stderr, cfg, live)

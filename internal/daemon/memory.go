@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
@@ -30,7 +31,7 @@ const (
 // and gives memory back to the system once a storm is over. The collector
 // alone would let the heap double, and keep what a thousand registrations at
 // once have taken until as much is allocated again.
-func saveMemory(ctx context.Context) {
+func saveMemory(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
 	samples := []runtimemetrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
@@ -51,6 +52,9 @@ func saveMemory(ctx context.Context) {
 		}
 		if trim {
 			debug.FreeOSMemory()
+			if err := forgetCode(); err != nil {
+				log.Debug("the memory of what is over is kept", "error", err)
+			}
 		}
 	}
 }

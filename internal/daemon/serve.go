@@ -59,7 +59,7 @@ func (d *Daemon) loops() []func(context.Context) error {
 	endless := func(run func(context.Context)) func(context.Context) error {
 		return func(ctx context.Context) error { run(ctx); return nil }
 	}
-	all := append([]func(context.Context) error{endless(d.port.Run), endless(saveMemory)}, d.backend.Loops...)
+	all := append([]func(context.Context) error{endless(d.port.Run), endless(func(ctx context.Context) { saveMemory(ctx, d.Log) })}, d.backend.Loops...)
 	if d.accounts != nil {
 		all = append(all, endless(d.accounts.Run))
 	}
