@@ -29,7 +29,7 @@ func runShim(ctx context.Context, log *slog.Logger, args []string) error {
 	f.IntVar(&o.Core, "server-core", 0, "the core of the servers")
 	f.IntVar(&o.LoadCore, "load-core", 1, "the core of the load while rates are measured")
 	f.DurationVar(&o.Time, "time", time.Minute, "how long one steady state is measured")
-	f.DurationVar(&o.Settle, "settle", 3*time.Second, "how long the shim is left alone before its memory is read")
+	f.DurationVar(&o.Settle, "settle", 3*time.Second, "how long the shim is left alone after a steady state, its memory still being read")
 	f.IntVar(&o.Rounds, "rounds", 3, "how often the programs take turns with the rates")
 	f.DurationVar(&o.Rate, "rate-time", 2*time.Second, "how long a rate is measured")
 	f.DurationVar(&o.Warmup, "warmup", 3*time.Second, "how long a new process is loaded before its rate counts")
@@ -64,7 +64,7 @@ func runShim(ctx context.Context, log *slog.Logger, args []string) error {
 	}
 	m := report.Measurement{Date: time.Now(), Rows: shim.Rows, Values: values, Facts: append(machine(),
 		report.Fact{Name: "bin/shim", Value: built(o.Shim)}, report.Fact{Name: "bin/namesrv", Value: built(o.Namesrv)},
-		report.Fact{Name: "extent", Value: fmt.Sprintf("%v a steady state, %d rounds of rates of %v, warmed up for %v, memory read after %v, %d changes of each kind",
+		report.Fact{Name: "extent", Value: fmt.Sprintf("%v a steady state, %d rounds of rates of %v, warmed up for %v, memory read each second and for %v after, %d changes of each kind",
 			o.Time, o.Rounds, o.Rate, o.Warmup, o.Settle, o.Changes)})}
 	text := shim.Markdown(m)
 	fmt.Print(text)

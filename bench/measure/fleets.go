@@ -100,11 +100,11 @@ func (b *bench) memory(ctx context.Context, row string) error {
 		return context.Cause(ctx)
 	case <-time.After(b.options.Settle):
 	}
-	rss, _, err := b.process.Memory()
+	memory, err := b.process.Memory()
 	if err != nil {
 		return err
 	}
-	b.record(row, mb(rss))
+	b.record(row, mb(memory.Now))
 	return nil
 }
 

@@ -176,20 +176,29 @@ func (p *Process) Stop() error {
 	return nil
 }
 
-// Memory returns the resident memory of the process now and at its highest, in
-// bytes.
-func (p *Process) Memory() (rss, peak int64, err error) {
+// Resident is how much memory a process has, in bytes.
+type Resident struct {
+	Now, Peak int64 // all, and the most since the start
+	// Files is the part of Now that are pages of files: code, and what is
+	// mapped. The system takes them back when it needs room.
+	Files int64
+}
+
+// Memory returns the resident memory of the process.
+func (p *Process) Memory() (r Resident, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
-		return 0, 0, fmt.Errorf("memory of %s: %w", p.command.Name, err)
+		return r, fmt.Errorf("memory of %s: %w", p.command.Name, err)
 	}
-	if rss, err = statusBytes(string(b), "VmRSS:"); err == nil {
-		peak, err = statusBytes(string(b), "VmHWM:")
+	for _, of := range []struct {
+		key string
+		to  *int64
+	}{{"VmRSS:", &r.Now}, {"VmHWM:", &r.Peak}, {"RssFile:", &r.Files}} {
+		if *of.to, err = statusBytes(string(b), of.key); err != nil {
+			return r, fmt.Errorf("memory of %s: %w", p.command.Name, err)
+		}
 	}
-	if err != nil {
-		return 0, 0, fmt.Errorf("memory of %s: %w", p.command.Name, err)
-	}
-	return rss, peak, nil
+	return r, nil
 }
 
 // statusBytes returns the value of a line such as "VmRSS:	 1234 kB".

@@ -81,8 +81,8 @@ func TestStartRestartStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	starts(t, p.dir, 1)
-	if rss, peak, err := p.Memory(); err != nil || rss <= 0 || peak < rss {
-		t.Errorf("memory %d, peak %d, %v", rss, peak, err)
+	if m, err := p.Memory(); err != nil || m.Now <= 0 || m.Peak < m.Now || m.Files > m.Now {
+		t.Errorf("memory %+v, %v", m, err)
 	}
 	if _, err := p.CPU(); err != nil {
 		t.Error(err)
@@ -123,7 +123,7 @@ func TestAttach(t *testing.T) {
 	if err := p.Ended(); err != nil {
 		t.Error(err)
 	}
-	if rss, _, err := p.Memory(); err != nil || rss < 1<<20 {
-		t.Errorf("memory %d, %v", rss, err)
+	if m, err := p.Memory(); err != nil || m.Now < 1<<20 {
+		t.Errorf("memory %+v, %v", m, err)
 	}
 }

@@ -42,8 +42,8 @@ type Options struct {
 	// Core is the shim's core, and bin/namesrv's; LoadCore that of all else
 	// while rates are measured.
 	Core, LoadCore int
-	// Time is how long one steady state is measured, Settle how long the shim
-	// is left alone before its memory is read.
+	// Time is how long one steady state is measured, Settle for how long after
+	// it the shim is left alone and its memory is read.
 	Time, Settle time.Duration
 	// Rounds is how often the programs take turns with the rates, Rate how long
 	// one is measured, Warmup how long a new process is loaded before.

@@ -11,8 +11,8 @@ import (
 )
 
 // part lets a fleet register, waits until the shim has told the API all of it,
-// and measures the steady state and then the shim's memory. It returns the
-// traffic, which may go on.
+// and measures the steady state and the most memory that the shim has in it. It
+// returns the traffic, which may go on.
 func (w *world) part(ctx context.Context, fleet load.Fleet, beats bool, name string) (*traffic, error) {
 	t, err := newTraffic(fleet, beats)
 	if err != nil {
@@ -29,25 +29,19 @@ func (w *world) part(ctx context.Context, fleet load.Fleet, beats bool, name str
 	if err := w.first(ctx, t, name); err != nil {
 		return nil, fmt.Errorf("%s: the first registrations: %w", name, err)
 	}
-	if err := w.steady(ctx, t, name); err != nil {
+	memory, err := w.watched(ctx, func() error { return w.steady(ctx, t, name) })
+	if err != nil {
 		return nil, fmt.Errorf("%s: the steady state: %w", name, err)
 	}
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-time.After(w.Settle):
-	}
-	rss, _, err := w.shim.Memory()
-	if err != nil {
-		return nil, err
-	}
-	w.record("memory-"+name, float64(rss)/1e6)
+	w.record("memory-"+name, float64(memory.Now)/1e6)
+	w.record("files-"+name, float64(memory.Files)/1e6)
+	w.record("peak-"+name, float64(memory.Peak)/1e6)
 	return t, nil
 }
 
 // first has all brokers register at once, and go on as they do until the shim
-// has told the API of all of them; then every client asks for all of its topics, again if one was not answered in
-// time.
+// has told the API of all of them; then every client asks for all of its topics,
+// again if one was not answered in time.
 // What clients see while brokers register is tested elsewhere: with a cloud of
 // two cores it would take minutes here.
 func (w *world) first(ctx context.Context, t *traffic, name string) error {
