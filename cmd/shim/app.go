@@ -18,6 +18,10 @@ import (
 	"signpost/internal/upstream/held"
 )
 
+// localRoutes bounds the routes that the local registry keeps, in bytes. They
+// are asked for only while the API has yet to hear of something.
+const localRoutes = 1 << 20
+
 // app is the registry over the API, and its parts.
 type app struct {
 	client  *api.Client
@@ -60,7 +64,7 @@ func open(ctx context.Context, d *daemon.Daemon) (backend daemon.Backend, err er
 			return backend, err
 		}
 	}
-	local := core.New(memory.New(), core.Options{Rules: daemon.Rules(cfg), NewID: rand.Text})
+	local := core.New(memory.New(), core.Options{Rules: daemon.Rules(cfg), NewID: rand.Text, RouteBytes: localRoutes})
 	a.held = held.New(held.Options{
 		Cloud: a.client, Session: a.follow, Local: local, OnMinBroker: d.MinBrokerChanged, Log: d.Log, Observer: m,
 	})
