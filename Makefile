@@ -41,13 +41,15 @@ unit: ## tests that need nothing but Go, with the race detector
 fuzz: ## every fuzz target, FUZZTIME inputs each
 	GO=$(GO) FUZZTIME=$(FUZZTIME) ./fuzz.sh
 
-# The tests of real brokers that are run through two shims as well, those of one release.
-THROUGH_SHIMS := ^(TestActingMaster|TestMasterAndSlave|TestMixedReleases|TestRegistrationInParts|TestBrokersThatAskFirst|TestTLS)$$/^5.3.3$$
+# The tests of real brokers that are run through two shims as well, those of one release. So is parity, with the same
+# random sequences each time: more of them are for PARITY_SEQUENCES=100 go test -tags e2e ./e2e/parity -shims 2.
+THROUGH_SHIMS := ^(TestActingMaster|TestBrokersThatAskFirst|TestCompareWithJava|TestMasterAndSlave|TestMixedReleases|TestRegistrationInParts|TestRestart|TestTLS|TestWipedPermissionSurvivesRestart)$$/^5.3.3$$
 
 .PHONY: e2e
 e2e: build ## real brokers, clients and NameServers, and the stack locally (JDK 17, Maven, Python 3, Docker)
 	$(GO) test -tags e2e -p 1 -timeout 40m -count 1 ./e2e/... ./cmd/namesrv
 	$(GO) test -tags e2e -timeout 20m -count 1 ./e2e/brokers -shims 2 -run '$(THROUGH_SHIMS)'
+	$(GO) test -tags e2e -timeout 20m -count 1 ./e2e/parity -shims 2 -run 'TestSameAsJava/^5.3.3$$' -rapid.seed 533
 
 .PHONY: soak
 soak: build ## a thousand simulated brokers behind two shims while whatever may go wrong does (JDK 17, Maven)

@@ -53,6 +53,16 @@ var past = []struct {
 		Register{Form: wire.JSON5, Acting: true, Version: 1, Topics: []Topic{t0, t1}, Lapse: true},
 		Register{Form: wire.JSON5, Acting: true, Version: 1, Topics: []Topic{t0, t1}},
 	}},
+	{"who took another's id goes", "all", []Step{
+		Register{ID: 1, Addr: 1, Version: 1, Topics: []Topic{t0, t1}},
+		Register{ID: 1, Version: 1, Topics: []Topic{t0, t1}},
+		Close{},
+	}},
+	{"a topic is set after its broker registered", "5.x", []Step{
+		Register{Form: wire.JSON5, Version: 1, Topics: []Topic{t0, t1}},
+		SetQueues{Topic: 0, Rows: []Queues{{Read: 16, Write: 16, Perm: 6}}},
+		SetQueues{Topic: 2, Rows: []Queues{{Read: 16, Write: 16, Perm: 6}}},
+	}},
 	{"wiped, a master comes back to all it had", "all", []Step{
 		Register{Version: 1, Topics: []Topic{t0, t1}},
 		Wipe{},
