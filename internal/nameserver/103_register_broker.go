@@ -36,12 +36,14 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error
 	}
 	now := s.o.Now()
 	reg.Age = now.Sub(req.arrived)
+	key := brokerKey{reg.Cluster, reg.Broker, reg.Addr}
+	was := s.owners.claim(key, req.conn) // before it waits: the connection from before may be found closed meanwhile
 	answer, err := s.o.Registry.Register(ctx, now, reg)
 	if err != nil {
+		s.owners.disclaim(key, req.conn, was)
 		s.logRefused(req, &reg, err)
 		return reply{}, err
 	}
-	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
 	return s.registered(req, answer, func() ([]byte, error) { return s.orderTable(ctx) })
 }
 

@@ -38,6 +38,7 @@ type conn struct {
 	wg    sync.WaitGroup
 
 	brokers map[brokerKey]struct{} // owned; guarded by owners.mu
+	gone    bool                   // it owns nothing any more; guarded by owners.mu
 
 	mu      sync.Mutex // guards what follows, and writes
 	out     *[]byte    // answers gathered and not written yet

@@ -19,13 +19,34 @@ type owners struct {
 	by map[brokerKey]*conn
 }
 
-func (o *owners) claim(k brokerKey, c *conn) {
+// claim makes the connection the broker's, and returns which one was.
+func (o *owners) claim(k brokerKey, c *conn) (was *conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	was := o.by[k]
-	if was == c {
-		return
+	if was = o.by[k]; was != c && !c.gone {
+		o.move(k, was, c)
 	}
+	return was
+}
+
+// disclaim gives the broker back that c has claimed, if the connection that had
+// it is still there.
+func (o *owners) disclaim(k brokerKey, c, was *conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.by[k] != c || was == c:
+	case was == nil:
+		delete(c.brokers, k)
+		delete(o.by, k)
+	case !was.gone:
+		o.move(k, c, was)
+	}
+}
+
+// move makes c the broker's connection instead of was, which may be nil. The
+// caller holds mu.
+func (o *owners) move(k brokerKey, was, c *conn) {
 	if was != nil {
 		delete(was.brokers, k)
 	}
@@ -58,7 +79,7 @@ func (o *owners) find(broker, addr string) *conn {
 	return nil
 }
 
-// take removes and returns what c owns.
+// take removes and returns what c owns, which is gone: it will own nothing more.
 func (o *owners) take(c *conn) []brokerKey {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -67,7 +88,7 @@ func (o *owners) take(c *conn) []brokerKey {
 		keys = append(keys, k)
 		delete(o.by, k)
 	}
-	c.brokers = nil
+	c.brokers, c.gone = nil, true
 	return keys
 }
 

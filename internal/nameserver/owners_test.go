@@ -1,0 +1,35 @@
+package nameserver
+
+import "testing"
+
+// A registration may wait for seconds, at a shim. When the broker has come on
+// another connection, the one from before closes without effect, also while it
+// waits.
+func TestOwners(t *testing.T) {
+	o := owners{by: map[brokerKey]*conn{}}
+	k := brokerKey{"c", "b", "10.0.0.1:10911"}
+	first, second, third := &conn{}, &conn{}, &conn{}
+	takes := func(what string, c *conn, want int) {
+		t.Helper()
+		if got := o.take(c); len(got) != want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	o.claim(k, first)
+	if was := o.claim(k, second); was != first {
+		t.Error("it was not the first one's")
+	}
+	o.disclaim(k, second, first) // refused
+	if was := o.claim(k, third); was != first {
+		t.Error("it is not the first one's again")
+	}
+	takes("closed while it comes back", first, 0)
+	o.disclaim(k, third, first) // refused: there is nobody to give it back to
+	takes("closed", third, 1)
+	o.claim(k, third) // closed while its registration waited
+	o.claim(k, second)
+	takes("closed", second, 1)
+	if len(o.by) != 0 {
+		t.Errorf("still owned: %v", o.by)
+	}
+}
