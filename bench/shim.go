@@ -36,7 +36,7 @@ func runShim(ctx context.Context, log *slog.Logger, args []string) error {
 	f.IntVar(&o.Changes, "changes", 5, "how many changes of each kind are timed")
 	strict := f.Bool("strict", false, "exit with 3 when a target is missed")
 	out := f.String("out", shimRecord, "write the record into this file; empty: none")
-	timeout := f.Duration("timeout", 10*time.Minute, "give up after this time")
+	timeout := f.Duration("timeout", 20*time.Minute, "give up after this time")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

@@ -186,8 +186,12 @@ func know(ctx context.Context, addr netip.AddrPort, fleet load.Fleet) error {
 
 // command starts the program that is measured as s says.
 func (b *bench) command(s *fleet.Shim) process.Command {
+	// The clients are silent while brokers register, which takes minutes where
+	// the cloud is slow.
+	idle := strconv.Itoa(int(2 * firstTime / time.Second))
 	return process.Command{Name: "shim", Env: s.Env, Args: func(port int, dir string) []string {
-		return append([]string{b.Shim, "--listenPort", strconv.Itoa(port), "--kvConfigPath", filepath.Join(dir, "kvConfig.json")}, s.Args...)
+		return append([]string{b.Shim, "--listenPort", strconv.Itoa(port), "--kvConfigPath", filepath.Join(dir, "kvConfig.json"),
+			"--serverChannelMaxIdleTimeSeconds", idle}, s.Args...)
 	}}
 }
 
