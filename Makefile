@@ -52,8 +52,8 @@ e2e: build ## real brokers, clients and NameServers, and the stack locally (JDK 
 	$(GO) test -tags e2e -timeout 20m -count 1 ./e2e/parity -shims 2 -run 'TestSameAsJava/^5.3.3$$' -rapid.seed 533
 
 .PHONY: soak
-soak: build ## a thousand simulated brokers behind two shims while whatever may go wrong does (JDK 17, Maven)
-	$(GO) test -tags soak -timeout 20m -count 1 ./e2e/soak $(ARGS)
+soak: ## a thousand simulated brokers behind two shims while whatever may go wrong does (ARGS='-soak.steps 200 -soak.seed 0')
+	$(GO) test -tags soak -timeout 4h -count 1 -v ./e2e/soak $(ARGS)
 
 .PHONY: captures
 captures: ## make the golden captures anew from the real NameServers

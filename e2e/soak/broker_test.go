@@ -21,8 +21,12 @@ import (
 
 const (
 	cluster = "soak"
-	// period is from one registration of a broker to the next.
-	period = 5 * time.Second
+	// period is from one registration of a broker to the next, and timeout is for
+	// how long it counts as there after one.
+	period, timeout = 5 * time.Second, lease
+	// owed is for how long a broker is owed to be in routes after it was answered,
+	// if it is starved and does not register again: less than its timeout.
+	owed = timeout / 2
 	// dialTimeout is for connections, registerTimeout is how long a broker waits
 	// for an answer (Java: BrokerConfig.registerBrokerTimeoutMills).
 	dialTimeout     = 3 * time.Second
@@ -129,6 +133,7 @@ func (b *broker) registration() (*load.Request, said, error) {
 	body := wire.AppendRegistration(nil, content, wire.JSON5)
 	r, err := b.request(remoting.RegisterBroker, body, remoting.Fields{
 		{Key: "haServerAddr", Value: b.addr + "2"}, {Key: "compressed", Value: "false"}, {Key: "enableActingMaster", Value: "false"},
+		{Key: "heartbeatTimeoutMillis", Value: strconv.FormatInt(timeout.Milliseconds(), 10)},
 		{Key: "bodyCrc32", Value: strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)&0x7fffffff), 10)},
 	})
 	return r, said{b.version, maps.Clone(b.topics)}, err
@@ -156,6 +161,21 @@ func (b *broker) isKnown() bool {
 	return false
 }
 
+// isHeard says whether all shims that it knows of have answered what it has now.
+func (b *broker) isHeard() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.lines {
+		l.mu.Lock()
+		heard := !l.wanted || l.heard == b.version
+		l.mu.Unlock()
+		if !heard {
+			return false
+		}
+	}
+	return true
+}
+
 // request is one with its names. The caller holds b.mu.
 func (b *broker) request(code remoting.Code, body []byte, more remoting.Fields) (*load.Request, error) {
 	r, err := load.NewRequest(remoting.Command{Code: code, Language: "JAVA", Version: remoting.V5_3_3, Body: body, ExtFields: append(remoting.Fields{
@@ -179,6 +199,8 @@ type line struct {
 	epoch  int              // raised with each end of a connection
 	holds  map[string]int32 // topics that were accepted on this connection
 	since  time.Time        // that the first were
+	last   time.Time        // when a registration was answered last that was sent then
+	heard  int64            // the version that the shim has answered
 	told   int64            // the version that the shim has told the API before it answered
 }
 
@@ -225,7 +247,7 @@ func (l *line) has(topic string) (epoch int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, ok = l.holds[topic]
-	return l.epoch, ok
+	return l.epoch, ok && time.Since(l.last) < owed
 }
 
 // String is what there is to know of it when something is wrong.
@@ -240,7 +262,7 @@ func (l *line) String() string {
 
 // run registers as a broker does, until ctx ends.
 func (l *line) run(ctx context.Context, report func(string, ...any)) {
-	timer := time.NewTimer(rand.N(period))
+	timer := time.NewTimer(rand.N(period)) // this is timing, which no seed decides
 	defer timer.Stop()
 	for {
 		select {
@@ -284,8 +306,9 @@ func (l *line) register(report func(string, ...any)) {
 		if l.holds == nil {
 			l.since = time.Now()
 		}
-		l.holds = what.topics
+		l.holds, l.last = what.topics, began
 	}
+	l.heard = what.version
 	if took < waited && l.front.works(began) {
 		l.told = what.version
 	}

@@ -61,15 +61,19 @@ func (s *soak) lookUp(ctx context.Context, f *front) {
 	c := client{front: f}
 	defer c.close()
 	for ctx.Err() == nil {
-		topic := shared[rand.IntN(len(shared))]
-		s.ask(&c, topic)
+		if b := s.brokers[rand.IntN(len(s.brokers))]; rand.IntN(4) == 0 {
+			s.ask(&c, b.name, []*broker{b}) // nobody may have asked for it before
+		} else {
+			topic := shared[rand.IntN(len(shared))]
+			s.ask(&c, topic, s.having[topic])
+		}
 		time.Sleep(5 * time.Millisecond) // no more than a few clients
 	}
 }
 
-// ask asks for a topic and judges the answer: whoever was accepted by this
-// shim, and is connected all the while, is in it.
-func (s *soak) ask(c *client, topic string) {
+// ask asks for a topic that these brokers may have and judges the answer: whoever
+// was accepted by this shim, and is connected all the while, is in it.
+func (s *soak) ask(c *client, topic string, brokers []*broker) {
 	r, err := load.RouteRequest(topic)
 	if err != nil {
 		s.report("%v", err)
@@ -77,7 +81,7 @@ func (s *soak) ask(c *client, topic string) {
 	}
 	f, began := c.front, time.Now()
 	var before []held
-	for _, b := range s.having[topic] {
+	for _, b := range brokers {
 		l := b.lines[f.index]
 		if epoch, ok := l.has(topic); ok {
 			before = append(before, held{l, epoch})
@@ -111,7 +115,7 @@ func (s *soak) ask(c *client, topic string) {
 	if !remembers || len(rows) > 0 {
 		return
 	}
-	for _, b := range s.having[topic] {
+	for _, b := range brokers {
 		if b.lines[f.index].isWanted() && b.lives(killed) {
 			s.report("%s, killed %v ago, has forgotten %s, which %s has had all the time: code %d: %.300s",
 				f.name, time.Since(killed).Round(time.Millisecond), topic, b.name, a.Code, a.Header)

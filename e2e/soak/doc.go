@@ -1,8 +1,9 @@
-// Package soak has a thousand simulated brokers live behind two real shims over
-// the real functions, while whatever may go wrong does: the way to the API
-// breaks, hangs, is slow or answers for it; shims are killed; connections
-// close; brokers stop, return, move and change; permissions are wiped and topics
-// deleted.
+// Package soak has a thousand simulated brokers live behind two real shims, while
+// whatever may go wrong does: the way to the API breaks, hangs, is slow or answers
+// for it; shims are killed; connections close; brokers stop, return, move and
+// change; permissions are wiped and topics deleted. The API is the functions'
+// over a store in memory, or with -soak.functions these over DynamoDB Local.
+// -soak.seed decides on what happens to whom, but not on its timing.
 //
 // All the time clients ask for routes, and find every broker that lives and has
 // registered with the shim that they ask. In the end both shims answer what a

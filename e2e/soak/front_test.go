@@ -14,7 +14,6 @@ import (
 
 	"signpost/bench/load"
 	"signpost/bench/process"
-	"signpost/e2e/shim/fleet"
 	"signpost/e2e/shim/link"
 )
 
@@ -37,9 +36,9 @@ type front struct {
 }
 
 // newFront starts a shim of the cloud, which listens soon.
-func newFront(t *testing.T, c *fleet.Cloud, i int) *front {
+func newFront(t *testing.T, cloud shims, i int) *front {
 	t.Helper()
-	s, err := c.Shim(t.TempDir())
+	s, err := cloud(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +117,7 @@ func (f *front) saw(topic string) {
 func (f *front) remembers(topic string) (killed time.Time, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.killed, f.knew[topic] && time.Since(f.killed) < lease-5*time.Second
+	return f.killed, f.knew[topic] && time.Since(f.killed) < lease-10*time.Second // beats are 5 s apart
 }
 
 // lease is how long what a session holds outlives its last beat.

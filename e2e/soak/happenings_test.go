@@ -5,7 +5,9 @@ package soak
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"signpost/bench/load"
@@ -13,22 +15,25 @@ import (
 	"signpost/internal/remoting"
 )
 
-// adminTime is how long an operator goes on trying.
-const adminTime = time.Minute
+// adminTime is how long an operator goes on trying, and waits for a broker.
+const adminTime = 2 * time.Minute
 
-// pick calls do with so many brokers, each in a goroutine of its own, to which
-// nothing else happens until do returns.
-func (s *soak) pick(n int, do func(*broker)) {
+// pick calls do with so many brokers and a source of what is to happen to each,
+// in a goroutine of its own. Nothing else happens to it until do returns.
+func (s *soak) pick(n int, do func(*broker, *rand.Rand)) {
 	for range n {
-		b := s.brokers[rand.IntN(len(s.brokers))]
+		b, r := s.brokers[s.random.IntN(len(s.brokers))], rand.New(rand.NewPCG(s.random.Uint64(), 0))
 		if b.busy.TryLock() {
 			s.happening.Go(func() {
 				defer b.busy.Unlock()
-				do(b)
+				do(b, r)
 			})
 		}
 	}
 }
+
+// upTo is a random time.
+func upTo(r *rand.Rand, d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
 
 // wait sleeps for that long, or until ctx ends.
 func wait(ctx context.Context, d time.Duration) {
@@ -46,10 +51,10 @@ func (s *soak) happenings() []func(ctx context.Context) {
 // linkBreaks has a link, or both, be faulty for a while.
 func (s *soak) linkBreaks(ctx context.Context) {
 	fronts := s.fronts[:]
-	if i := rand.IntN(len(fronts) + 2); i < len(fronts) {
+	if i := s.random.IntN(len(fronts) + 2); i < len(fronts) {
 		fronts = fronts[i : i+1]
 	}
-	fault, d := faults[rand.IntN(len(faults))], 500*time.Millisecond+rand.N(7500*time.Millisecond)
+	fault, d := faults[s.random.IntN(len(faults))], 500*time.Millisecond+upTo(s.random, 7500*time.Millisecond)
 	s.log("the links of %d shims: %v for %v", len(fronts), fault, d)
 	for _, f := range fronts {
 		s.happening.Go(func() {
@@ -76,16 +81,19 @@ func (s *soak) linkIsCut(ctx context.Context, f *front) {
 
 // shimDies kills a shim and starts it again; the other one lives.
 func (s *soak) shimDies(ctx context.Context) {
+	f, d := s.fronts[s.random.IntN(len(s.fronts))], upTo(s.random, 3*time.Second)
 	if !s.dying.TryLock() {
 		return
 	}
-	f, d := s.fronts[rand.IntN(len(s.fronts))], rand.N(3*time.Second)
 	s.log("%s is killed, for %v", f.name, d)
 	s.happening.Go(func() {
 		defer s.dying.Unlock()
 		if err := f.kill(); err != nil {
 			s.report("%v", err)
 			return
+		}
+		for _, b := range s.brokers { // whose connections have ended, which they notice when they speak
+			b.lines[f.index].hangUp()
 		}
 		wait(ctx, d)
 		if err := f.start(); err != nil {
@@ -98,9 +106,9 @@ func (s *soak) shimDies(ctx context.Context) {
 
 // connectionsClose closes connections that are made again at once.
 func (s *soak) connectionsClose(context.Context) {
-	i, n := rand.IntN(len(s.fronts)), 1+rand.IntN(len(s.brokers)/4)
+	i, n := s.random.IntN(len(s.fronts)), 1+s.random.IntN(len(s.brokers)/4)
 	s.log("%d connections to %s close", n, s.fronts[i].name)
-	s.pick(n, func(b *broker) {
+	s.pick(n, func(b *broker, r *rand.Rand) {
 		if !b.isWiped() { // which Java forgets with the connection
 			b.lines[i].hangUp()
 			b.lines[i].poke()
@@ -110,13 +118,13 @@ func (s *soak) connectionsClose(context.Context) {
 
 // brokersMove has brokers know of another shim instead of this one, or of both.
 func (s *soak) brokersMove(context.Context) {
-	n := 1 + rand.IntN(30)
+	n := 1 + s.random.IntN(30)
 	s.log("%d brokers move", n)
-	s.pick(n, func(b *broker) {
+	s.pick(n, func(b *broker, r *rand.Rand) {
 		if b.isWiped() {
 			return
 		}
-		from := rand.IntN(len(b.lines))
+		from := r.IntN(len(b.lines))
 		if !b.lines[from].isWanted() {
 			b.lines[from].want(true)
 			return
@@ -132,16 +140,16 @@ func (s *soak) brokersMove(context.Context) {
 
 // topicsChange has brokers have other numbers of queues, and topics more.
 func (s *soak) topicsChange(context.Context) {
-	n := 1 + rand.IntN(50)
+	n := 1 + s.random.IntN(50)
 	s.log("%d brokers change", n)
-	s.pick(n, func(b *broker) {
+	s.pick(n, func(b *broker, r *rand.Rand) {
 		b.change(func(topics map[string]int32) {
-			for topic := range topics {
-				if rand.IntN(2) == 0 {
-					topics[topic] = 1 + rand.Int32N(16)
+			for _, topic := range slices.Sorted(maps.Keys(topics)) {
+				if r.IntN(2) == 0 {
+					topics[topic] = 1 + r.Int32N(16)
 				}
 			}
-			topics[b.own(rand.IntN(ownTopics))] = 4
+			topics[b.own(r.IntN(ownTopics))] = 4
 		})
 	})
 }
@@ -149,20 +157,20 @@ func (s *soak) topicsChange(context.Context) {
 // brokersStop has brokers stop, and return: some at another address, and some
 // of them never.
 func (s *soak) brokersStop(ctx context.Context) {
-	n, inOrder := 1+rand.IntN(30), rand.IntN(2) == 0
+	n, inOrder := 1+s.random.IntN(30), s.random.IntN(2) == 0
 	s.log("%d brokers stop, in order: %v", n, inOrder)
-	s.pick(n, func(b *broker) {
+	s.pick(n, func(b *broker, r *rand.Rand) {
 		if b.isWiped() || !b.lives(time.Now()) {
 			return
 		}
 		b.stop(inOrder)
-		wait(ctx, rand.N(5*time.Second))
-		if rand.IntN(5) == 0 {
+		wait(ctx, upTo(r, 5*time.Second))
+		if r.IntN(5) == 0 {
 			return
 		}
 		b.change(func(map[string]int32) {
-			if rand.IntN(2) == 0 {
-				b.addr = fmt.Sprintf("10.2.%d.%d:10911", rand.IntN(250), rand.IntN(250))
+			if r.IntN(2) == 0 {
+				b.addr = fmt.Sprintf("10.2.%d.%d:10911", r.IntN(250), r.IntN(250))
 			}
 		})
 		b.start()
@@ -172,9 +180,9 @@ func (s *soak) brokersStop(ctx context.Context) {
 // permissionsWiped takes the write permission off brokers, as who drains them
 // does.
 func (s *soak) permissionsWiped(ctx context.Context) {
-	n := 1 + rand.IntN(5)
+	n := 1 + s.random.IntN(5)
 	s.log("the permissions of %d brokers are wiped", n)
-	s.pick(n, func(b *broker) {
+	s.pick(n, func(b *broker, r *rand.Rand) {
 		// What the API has not heard of is not wiped there, and clears the wipe later.
 		if !b.lives(time.Now()) || !b.lines[0].isWanted() || !b.lines[1].isWanted() || !b.isKnown() {
 			return
@@ -190,18 +198,38 @@ func (s *soak) permissionsWiped(ctx context.Context) {
 // topicsDeleted deletes topics that a broker alone has: some brokers have them
 // no more, which is how they are deleted, and some still do, and say so again.
 func (s *soak) topicsDeleted(ctx context.Context) {
-	n := 1 + rand.IntN(5)
+	n := 1 + s.random.IntN(5)
 	s.log("topics of %d brokers are deleted", n)
-	s.pick(n, func(b *broker) {
+	s.pick(n, func(b *broker, r *rand.Rand) {
 		if b.isWiped() { // which Java forgets with the topic
 			return
 		}
-		topic := b.own(rand.IntN(ownTopics))
-		if rand.IntN(2) == 0 {
+		topic := b.own(r.IntN(ownTopics))
+		if r.IntN(2) == 0 {
+			// What the API has not heard of is not deleted there, and comes later; and
+			// what a shim has not heard the broker say without it is a part of its
+			// registration as far as that knows.
+			if !b.lives(time.Now()) || !b.isKnown() {
+				return
+			}
 			b.change(func(topics map[string]int32) { delete(topics, topic) })
+			if !eventually(b.isHeard) {
+				s.report("%s is not heard within %v", b.name, adminTime)
+				return
+			}
 		}
 		s.admin(ctx, remoting.DeleteTopicInNameServer, "topic", topic)
 	})
+}
+
+// eventually waits until it is so; false if it takes too long.
+func eventually(is func() bool) bool {
+	for end := time.Now().Add(adminTime); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
 }
 
 // admin sends a command to shims until one has done it.

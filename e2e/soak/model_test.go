@@ -51,49 +51,68 @@ var namesInClusters = regexp.MustCompile(`"brokerName":"([^"]+)"`)
 // most.
 func (s *soak) differences(f *front, most int) []string {
 	routes, brokers := s.model()
-	var mu sync.Mutex
 	var found []string
-	differs := func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		found = append(found, f.name+": "+fmt.Sprintf(format, args...))
+	if names, err := s.listed(f); err != nil {
+		found = append(found, fmt.Sprintf("%s: %v", f.name, err))
+	} else if !slices.Equal(names, brokers) {
+		found = append(found, fmt.Sprintf("%s: brokers: %s", f.name, diff(names, brokers)))
+	}
+	// Those that were not as they should be are asked for first: as long as they
+	// are not, the others need not be.
+	var suspects, others []string
+	for topic := range s.topics() {
+		if s.suspect[topic] {
+			suspects = append(suspects, topic)
+		} else {
+			others = append(others, topic)
+		}
+	}
+	for _, topics := range [][]string{suspects, others} {
+		if len(found) == 0 {
+			found = s.wrong(f, topics, routes, most)
+		}
+	}
+	return found
+}
+
+// wrong says which topics the shim does not answer as it should, about so many
+// at most. They are suspects from now on.
+func (s *soak) wrong(f *front, topics []string, routes map[string]map[string]row, most int) (found []string) {
+	var mu sync.Mutex
+	next := make(chan string)
+	var askers sync.WaitGroup
+	for range askersEach {
+		askers.Go(func() {
+			c := client{front: f}
+			defer c.close()
+			for topic := range next {
+				if d := c.differs(topic, routes[topic]); d != "" {
+					mu.Lock()
+					found = append(found, fmt.Sprintf("%s: %s: %s", f.name, topic, d))
+					s.suspect[topic] = true
+					mu.Unlock()
+				}
+			}
+		})
 	}
 	enough := func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(found) >= most
 	}
-	if names, err := s.listed(f); err != nil {
-		differs("%v", err)
-	} else if !slices.Equal(names, brokers) {
-		differs("brokers: %s", diff(names, brokers))
-	}
-	topics := make(chan string)
-	var askers sync.WaitGroup
-	for range askersEach {
-		askers.Go(func() {
-			c := client{front: f}
-			defer c.close()
-			for topic := range topics {
-				if d := c.differs(topic, routes[topic]); d != "" {
-					differs("%s: %s", topic, d)
-				}
-			}
-		})
-	}
-	for topic := range s.topics() {
+	for _, topic := range topics {
 		if enough() {
 			break
 		}
-		topics <- topic
+		next <- topic
 	}
-	close(topics)
+	close(next)
 	askers.Wait()
 	return found
 }
 
 // askersEach is how many clients compare a shim's answers.
-const askersEach = 32
+const askersEach = 8
 
 // listed are the brokers that a shim lists.
 func (s *soak) listed(f *front) ([]string, error) {

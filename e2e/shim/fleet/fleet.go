@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,17 +47,25 @@ func New(ctx context.Context, root string) (*Fleet, error) {
 }
 
 func (f *Fleet) make(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", f.shim, "./cmd/shim")
-	cmd.Dir = f.root
-	out, err := cmd.CombinedOutput()
+	err := BuildShim(ctx, f.root, f.shim)
 	if err != nil {
-		return fmt.Errorf("build the shim: %w\n%s", err, out)
+		return err
 	}
 	if f.functions, err = stack.Build(ctx, f.root, f.dir); err != nil {
 		return err
 	}
 	f.dynamodb, err = peers.StartDynamoDB(ctx)
 	return err
+}
+
+// BuildShim builds bin/shim to that path.
+func BuildShim(ctx context.Context, root, path string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/shim")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the shim: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // Close ends and removes everything but what was started of it.
@@ -122,14 +131,21 @@ func (c *Cloud) Shim(dir string) (*Shim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Shim{Program: c.fleet.shim, StateFile: filepath.Join(dir, "shim.db"), Link: link.New(to)}
+	s := NewShim(c.fleet.shim, dir, to, c.Users[stack.Master].Secret)
 	c.Links = append(c.Links, s.Link)
+	return s, nil
+}
+
+// NewShim returns how to start the program at that path as a shim of an API,
+// whose state is in dir.
+func NewShim(program, dir string, api http.Handler, secret string) *Shim {
+	s := &Shim{Program: program, StateFile: filepath.Join(dir, "shim.db"), Link: link.New(api)}
 	s.Args = []string{"--endpoint", s.Link.Listen(), "--region", stack.Region, "--stateFile", s.StateFile}
 	s.Env = []string{
-		"AWS_ACCESS_KEY_ID=" + stack.Master, "AWS_SECRET_ACCESS_KEY=" + c.Users[stack.Master].Secret, "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
+		"AWS_ACCESS_KEY_ID=" + stack.Master, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
 		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true",
 	}
-	return s, nil
+	return s
 }
 
 // Always breaks or mends all links.
