@@ -15,7 +15,7 @@ const (
 	// much must have been since the last trim for one to be worth it, and
 	// trimPause the least time between two.
 	lookInterval = time.Second
-	quietBytes   = 4 << 20
+	quietBytes   = 16 << 20
 	stormBytes   = 16 << 20
 	trimPause    = 10 * time.Second
 	// leastRoom is about what may be allocated between two collections at least
