@@ -33,14 +33,13 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error
 		if reg, err = s.registration(req); err != nil {
 			return reply{}, err
 		}
+		s.claim(req, &reg)
 	}
 	now := s.o.Now()
 	reg.Age = now.Sub(req.arrived)
-	key := brokerKey{reg.Cluster, reg.Broker, reg.Addr}
-	was := s.owners.claim(key, req.conn) // before it waits: the connection from before may be found closed meanwhile
 	answer, err := s.o.Registry.Register(ctx, now, reg)
 	if err != nil {
-		s.owners.disclaim(key, req.conn, was)
+		s.owners.disclaim(keyOf(&reg), req.conn, req.was)
 		s.logRefused(req, &reg, err)
 		return reply{}, err
 	}
@@ -60,6 +59,17 @@ func (s *Server) logRefused(req *request, reg *core.Registration, err error) {
 	}
 }
 
+// claim makes the connection the broker's, before anything is waited for: the
+// one from before may be found closed at any moment, and would take the broker
+// with it. If it is another one, what the broker says is dated anew: the close
+// may have been dated since the frame arrived, and what is older than that
+// would be refused.
+func (s *Server) claim(req *request, reg *core.Registration) {
+	if req.was = s.owners.claim(keyOf(reg), req.conn); req.was != req.conn {
+		req.arrived = s.o.Now()
+	}
+}
+
 // renewBroker answers an unchanged registration, which is nearly every one, and
 // leaves all else to registerBroker.
 func (s *Server) renewBroker(req *request) (reply, bool) {
@@ -69,11 +79,11 @@ func (s *Server) renewBroker(req *request) (reply, bool) {
 		return reply{}, false
 	}
 	reg := &req.registration
+	s.claim(req, reg)
 	answer, ok, err := s.o.Registry.Renew(s.base, req.arrived, *reg)
 	if err != nil || !ok {
 		return reply{}, false
 	}
-	s.owners.claim(brokerKey{reg.Cluster, reg.Broker, reg.Addr}, req.conn)
 	rep, err := s.registered(req, answer, s.knownOrderTable)
 	return rep, err == nil
 }

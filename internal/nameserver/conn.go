@@ -121,7 +121,7 @@ func (c *conn) loop(nc net.Conn) error {
 			return err
 		}
 		// An idle connection holds nothing.
-		req.cmd.Body, req.registration = nil, core.Registration{}
+		req.cmd.Body, req.registration, req.was = nil, core.Registration{}, nil
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 // brokerKey names a broker process as its connection knows it.
 type brokerKey struct{ cluster, broker, addr string }
 
+func keyOf(reg *core.Registration) brokerKey { return brokerKey{reg.Cluster, reg.Broker, reg.Addr} }
+
 // owners knows which connection a broker registered through last. A
 // connection that closes takes only what is still its own: a broker that
 // reconnected before stays.

@@ -20,6 +20,7 @@ type request struct {
 	arrived time.Time
 
 	registration core.Registration // what quick has read of code 103
+	was          *conn             // the broker's connection before this one claimed it; nil: none
 }
 
 // field returns a parameter, "" if it is absent: a missing field is no error
