@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -88,6 +89,9 @@ type Daemon struct {
 	ready    atomic.Bool
 }
 
+// stopMemProfile is of the process, in which tests run many programs.
+var stopMemProfile = sync.OnceFunc(func() { runtime.MemProfileRate = 0 })
+
 // Run is a program without its process. It returns when ctx ends and everything
 // is in place for the next start; config.ExitCode knows what to exit with.
 func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr io.Writer) error {
@@ -111,7 +115,7 @@ func Run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 		fmt.Fprintf(stdout, "load config properties file OK, %s\n", cfg.File)
 	}
 	if !cfg.Listen.Pprof {
-		runtime.MemProfileRate = 0 // nobody can look at it
+		stopMemProfile() // nobody can look at it
 	}
 	live := config.NewLive(cfg)
 	log := newLogger(stderr, cfg, live)
