@@ -22,7 +22,7 @@ const (
 	// while the server is quiet, in bytes, and leastPercent how much of what is
 	// in use; usualPercent is that of a busy server (GOGC).
 	leastRoom    = 8 << 20
-	leastPercent = 25
+	leastPercent = 15
 	usualPercent = 100
 	percentStep  = 25
 )

@@ -8,7 +8,7 @@ import (
 // A large heap is kept small while the server is quiet, and trimmed once after
 // each storm, not more often than that helps.
 func TestThrift(t *testing.T) {
-	const large, small = 4 * leastRoom, leastRoom / 8
+	const large, small = 8 * leastRoom, leastRoom / 8
 	var thrift thrift
 	var allocated uint64
 	now := time.Unix(1000, 0)
@@ -18,7 +18,7 @@ func TestThrift(t *testing.T) {
 		trim        bool
 	}{
 		{bytes: 1 << 20, live: small, percent: usualPercent},
-		{bytes: 1 << 20, live: large / 2, percent: 50},
+		{bytes: 1 << 20, live: large / 2, percent: 25},
 		{bytes: 1 << 20, live: large, percent: leastPercent},
 		{bytes: 1 << 20, live: 100 * large, percent: leastPercent},
 		{bytes: 2 * stormBytes, live: large, percent: usualPercent}, // nothing is trimmed in the midst of it
