@@ -3,16 +3,16 @@
 package httpapi_test
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"signpost/internal/daemon/daemontest"
 )
 
 // TestSchemathesis: no call that anybody could make of the description is
@@ -47,36 +47,18 @@ func TestSchemathesis(t *testing.T) {
 	}
 }
 
-// output is what a process writes.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
 var webLine = regexp.MustCompile(`"httpAddr":"([^"]+)"`)
 
 // launch runs bin/namesrv over the memory store until the test ends, and
 // returns where its API is and what it logs.
-func launch(t *testing.T) (url string, log *output) {
+func launch(t *testing.T) (url string, log *daemontest.Output) {
 	t.Helper()
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "namesrv")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/namesrv").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	log = &output{}
+	log = &daemontest.Output{}
 	cmd := exec.Command(binary, "--listenPort", "0", "--bindAddress", "127.0.0.1", "--httpAddr", "127.0.0.1:0",
 		"--store", "memory", "--kvConfigPath", filepath.Join(dir, "kvConfig.json"), "--logFormat", "json")
 	cmd.Stdout, cmd.Stderr = log, log

@@ -3,7 +3,6 @@
 package namesrv
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -13,12 +12,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"signpost/core"
+	"signpost/internal/daemon/daemontest"
 	"signpost/internal/remoting"
 	"signpost/internal/wire"
 )
@@ -26,28 +25,10 @@ import (
 // patience bounds every wait for something that is to happen soon.
 const patience = time.Minute
 
-// output is written by a process and read by a test.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
 // server is a NameServer in a process of its own.
 type server struct {
 	t         *testing.T
-	out       *output
+	out       *daemontest.Output
 	cmd       *exec.Cmd
 	ended     chan struct{} // closed when it has, with err
 	err       error
@@ -80,7 +61,7 @@ func launch(t *testing.T, table string, args ...string) *server {
 func begin(t *testing.T, table string, args ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
-	s := &server{t: t, out: &output{}, ended: make(chan struct{})}
+	s := &server{t: t, out: &daemontest.Output{}, ended: make(chan struct{})}
 	s.cmd = exec.Command(binary, append([]string{
 		"--listenPort", "0", "--bindAddress", "127.0.0.1", "--httpAddr", "127.0.0.1:0",
 		"--store", "dynamodb:" + table, "--kvConfigPath", filepath.Join(dir, "kvConfig.json"),

@@ -3,7 +3,6 @@
 package parity
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -12,13 +11,13 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"signpost/e2e/functions/stack"
 	"signpost/e2e/shim/fleet"
+	"signpost/internal/daemon/daemontest"
 )
 
 // shims is how many shims over the functions and DynamoDB Local are compared
@@ -54,24 +53,6 @@ func startOurs(t *testing.T, s setting) []string {
 	return addrs
 }
 
-// output is written by a process and read by a test.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
 var bootLine = regexp.MustCompile(`boot success\. serializeType=JSON, address (\S+)`)
 
 // startShim starts a shim, which ends with the test at the latest, and returns
@@ -82,7 +63,7 @@ func startShim(t *testing.T, c *fleet.Cloud, props []string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := &output{}
+	out := &daemontest.Output{}
 	args := append(s.Args, "--listenPort", "0", "--bindAddress", "127.0.0.1", "--beatMillis", "200")
 	for _, p := range props {
 		if key, value, _ := strings.Cut(p, "="); key != "scanNotActiveBrokerInterval" { // there is no such loop

@@ -1,39 +1,20 @@
 package nameserver_test
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"signpost/internal/daemon/daemontest"
 	"signpost/internal/nameserver"
 	"signpost/internal/remoting"
 )
 
-// logBuffer is a log that may be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) count(part string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.buf.String(), part)
-}
-
 // A broker that is turned down says the same every 30 s: a line a minute is
 // enough, of each.
 func TestARefusedRegistrationIsOneLineAMinute(t *testing.T) {
-	log := &logBuffer{}
+	log := &daemontest.Output{}
 	f := start(t, func(o *nameserver.Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
 	c := f.dial()
 	c.mustRegister(registration("b1", "10.0.0.1:10911", 0, "T", "U"))
@@ -47,7 +28,7 @@ func TestARefusedRegistrationIsOneLineAMinute(t *testing.T) {
 	}
 	want := func(lines int) {
 		t.Helper()
-		if n := log.count("registration refused"); n != lines {
+		if n := strings.Count(log.String(), "registration refused"); n != lines {
 			t.Errorf("%d lines, want %d", n, lines)
 		}
 	}
@@ -59,7 +40,7 @@ func TestARefusedRegistrationIsOneLineAMinute(t *testing.T) {
 	want(2)
 	f.clock.Store(int64(time.Minute))
 	refused("10.0.0.2:10911")
-	if want(3); log.count("refusedBefore=4") != 1 {
+	if want(3); strings.Count(log.String(), "refusedBefore=4") != 1 {
 		t.Error("it does not say how many were not told")
 	}
 }
