@@ -153,6 +153,7 @@ func (f *Follower) unbeaten(err error) {
 	if f.link.down() {
 		f.asker.fail(err)
 	}
+	f.told.miss(f.session.began)
 	f.judge(now)
 	f.endTurn()
 }

@@ -41,6 +41,8 @@ type Listener interface {
 	// Changed tells what the revision's log says; with all, that anything may
 	// have changed.
 	Changed(ctx context.Context, now time.Time, changes []core.Change, all bool)
+	// Missed tells that a beat which began then had no answer.
+	Missed(ctx context.Context, now, began time.Time)
 }
 
 // Observer is told of what metrics show. Its methods must not block.

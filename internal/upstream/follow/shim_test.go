@@ -23,6 +23,7 @@ type listener struct {
 	opened  []string
 	changes []core.Change
 	all     int
+	missed  []time.Time
 	block   chan struct{} // nil: it does not
 }
 
@@ -43,6 +44,12 @@ func (l *listener) Changed(_ context.Context, _ time.Time, changes []core.Change
 	if all {
 		l.all++
 	}
+}
+
+func (l *listener) Missed(_ context.Context, _, began time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.missed = append(l.missed, began)
 }
 
 func (l *listener) take() (opened []string, changes []core.Change, all int) {

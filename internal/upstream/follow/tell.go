@@ -18,9 +18,15 @@ type told struct {
 
 	mu       sync.Mutex
 	listener Listener
-	session  string // that was opened
-	changes  []core.Change
-	all      bool
+	next     news
+}
+
+// news is what the Listener has not heard yet.
+type news struct {
+	session string // that was opened; "": none
+	changes []core.Change
+	all     bool
+	missed  time.Time // when the last beat began that had no answer; zero: none
 }
 
 func (t *told) init(l Listener) {
@@ -37,7 +43,7 @@ func (t *told) init(l Listener) {
 func (t *told) opened(session string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.session, t.changes, t.all = session, nil, false
+	t.next.session, t.next.changes, t.next.all = session, nil, false
 	signal(t.ready)
 }
 
@@ -47,21 +53,29 @@ func (t *told) changed(changes []core.Change, all bool) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.changes = append(t.changes, changes...); all || len(t.changes) > toldBound {
-		t.all = true
+	n := &t.next
+	if n.changes = append(n.changes, changes...); all || len(n.changes) > toldBound {
+		n.all = true
 	}
-	if t.all {
-		t.changes = nil
+	if n.all {
+		n.changes = nil
 	}
 	signal(t.ready)
 }
 
-func (t *told) take() (l Listener, session string, changes []core.Change, all bool) {
+func (t *told) miss(began time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	session, changes, all = t.session, t.changes, t.all
-	t.session, t.changes, t.all = "", nil, false
-	return t.listener, session, changes, all
+	t.next.missed = began
+	signal(t.ready)
+}
+
+func (t *told) take() (Listener, news) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.next
+	t.next = news{}
+	return t.listener, n
 }
 
 // tell is the loop that tells the Listener.
@@ -72,15 +86,18 @@ func (f *Follower) tell(ctx context.Context) {
 			return
 		case <-f.told.ready:
 		}
-		l, session, changes, all := f.told.take()
+		l, n := f.told.take()
 		if l == nil {
 			continue
 		}
-		if session != "" {
-			l.Opened(ctx, f.o.Now(), session)
+		if !n.missed.IsZero() {
+			l.Missed(ctx, f.o.Now(), n.missed)
 		}
-		if (len(changes) > 0 || all) && ctx.Err() == nil {
-			l.Changed(ctx, f.o.Now(), changes, all)
+		if n.session != "" {
+			l.Opened(ctx, f.o.Now(), n.session)
+		}
+		if (len(n.changes) > 0 || n.all) && ctx.Err() == nil {
+			l.Changed(ctx, f.o.Now(), n.changes, n.all)
 		}
 	}
 }

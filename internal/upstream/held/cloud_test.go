@@ -62,6 +62,8 @@ type cloud struct {
 	under     int
 	room      int // for calls at a time, others are throttled; 0: for any
 	throttled map[string]int
+	each      time.Duration // that a call takes, one after the other; 0: as many as come
+	free      time.Time     // when the last of them is done
 }
 
 func newCloud() *cloud {
@@ -150,8 +152,29 @@ func (c *cloud) way(ctx context.Context, call string) error {
 	if delay == nil {
 		return nil
 	}
+	return wait(ctx, delay(call))
+}
+
+// turn waits until the calls before this one are done, and then it. Who gives
+// up has it done all the same.
+func (c *cloud) turn(ctx context.Context) error {
+	c.mu.Lock()
+	if c.each == 0 {
+		c.mu.Unlock()
+		return nil
+	}
+	if now := time.Now(); c.free.Before(now) {
+		c.free = now
+	}
+	c.free = c.free.Add(c.each)
+	d := time.Until(c.free)
+	c.mu.Unlock()
+	return wait(ctx, d)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
 	select {
-	case <-time.After(delay(call)):
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return errUnreachable
@@ -181,6 +204,9 @@ func (c *cloud) call(ctx context.Context, gateway, name string, do func(now time
 		f = throttled
 	}
 	if err := c.way(ctx, name); err != nil {
+		return err
+	}
+	if err := c.turn(ctx); err != nil {
 		return err
 	}
 	switch f {

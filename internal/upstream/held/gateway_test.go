@@ -21,10 +21,12 @@ type gateway struct {
 	name  string
 	cloud *cloud
 	local *core.Registry
+	ctx   context.Context // ends with it
 
 	mu      sync.Mutex
 	id      string
 	opened  int
+	missed  int // beats
 	known   core.Revision
 	changes []core.MinBrokerChange
 	kept    *core.Route
@@ -36,7 +38,7 @@ type gateway struct {
 
 func (c *cloud) gateway(t *testing.T, ctx context.Context, name string) *gateway {
 	t.Helper()
-	g := &gateway{name: name, cloud: c, beating: make(chan struct{}, 1), local: local()}
+	g := &gateway{name: name, cloud: c, beating: make(chan struct{}, 1), local: local(), ctx: ctx}
 	g.Brokers = held.New(held.Options{
 		Cloud: g, Session: g, Local: g.local,
 		OnMinBroker: func(m core.MinBrokerChange) {
@@ -159,7 +161,11 @@ func (g *gateway) Lost(id string) {
 	}
 }
 
-func (g *gateway) Seen(ctx context.Context, rev core.Revision) { g.beatUnless(ctx, rev) }
+func (g *gateway) Seen(ctx context.Context, rev core.Revision) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	g.beatUnless(ctx, rev)
+}
 
 // beats beats for the session.
 func (g *gateway) beats(ctx context.Context) {
@@ -177,11 +183,16 @@ func (g *gateway) beats(ctx context.Context) {
 // beat makes one, and opens a session if there is none.
 func (g *gateway) beat(ctx context.Context) { g.beatUnless(ctx, 1<<63) }
 
-// beatUnless does so unless that revision is known meanwhile.
+// beatUnless does so unless that revision is known meanwhile, or another beat
+// goes on until ctx ends.
 func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
-	g.beating <- struct{}{}
+	select {
+	case g.beating <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
 	defer func() { <-g.beating }()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(g.ctx, 5*time.Second)
 	defer cancel()
 	g.mu.Lock()
 	id, known := g.id, g.known
@@ -189,6 +200,7 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 	if rev <= known {
 		return
 	}
+	began := time.Now()
 	var head core.Head
 	beat := func(id string) error {
 		return g.cloud.call(ctx, g.name, "session", func(now time.Time) (err error) {
@@ -211,6 +223,7 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 		g.keep(ctx)
 		return
 	case id != "" && !errors.Is(err, core.ErrSessionClosed):
+		g.miss(ctx, began)
 		return
 	}
 	g.mu.Lock()
@@ -222,6 +235,7 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 		return g.cloud.OpenSession(ctx, now, core.Session{ID: id, Gateway: g.name, Owner: g.name})
 	})
 	if err != nil {
+		g.miss(ctx, began)
 		return
 	}
 	g.mu.Lock()
@@ -229,6 +243,14 @@ func (g *gateway) beatUnless(ctx context.Context, rev core.Revision) {
 	g.mu.Unlock()
 	g.Brokers.Opened(ctx, time.Now(), id)
 	g.keep(ctx)
+}
+
+// miss tells that a beat had no answer.
+func (g *gateway) miss(ctx context.Context, began time.Time) {
+	g.mu.Lock()
+	g.missed++
+	g.mu.Unlock()
+	g.Brokers.Missed(ctx, time.Now(), began)
 }
 
 // keep keeps the route of a topic that all have, as who follows the cloud does

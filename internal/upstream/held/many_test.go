@@ -99,6 +99,34 @@ func TestAThrottlingCloudIsCalledLess(t *testing.T) {
 	})
 }
 
+// A cloud that answers one call after the other is called so that the session's
+// beats need not wait behind the others for longer than they can.
+func TestASlowCloudIsCalledLess(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		c.mu.Lock()
+		c.each = 500 * time.Millisecond
+		c.mu.Unlock()
+		const n = 300
+		for i := range n {
+			go func() {
+				if _, err := g.register(broker{cluster: "c", name: fmt.Sprint("b", i), addr: fmt.Sprintf("10.0.0.%d:1", i), topics: []string{"t1", "t2"}}); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		settle(10 * time.Minute)
+		g.wantPending(t, 0, 0)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.opened != 1 || g.missed > c.count("session")/4 {
+			t.Errorf("%d sessions; %d of %d beats were missed", g.opened, g.missed, c.count("session"))
+		}
+		if calls := c.count("register"); calls > n {
+			t.Errorf("%d registrations", calls)
+		}
+	})
+}
+
 func TestStoppingDropsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())

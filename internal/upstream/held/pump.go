@@ -12,9 +12,9 @@ import (
 
 const (
 	// maxCalls bounds the calls that are under way at a time; while the cloud
-	// cannot be reached, one is. It is halved when the cloud throttles, so that
-	// the session's beats and lookups get through, and comes back by one when
-	// so many have been answered.
+	// cannot be reached, one is. As many are as the cloud answers besides the
+	// session's beats: half as many when a call or a beat had no answer, for
+	// throttling, for slowness or for whatever; one more when so many had one.
 	maxCalls = 16
 	// firstPause and longestPause bound the time between calls that fail.
 	firstPause   = 200 * time.Millisecond
@@ -285,6 +285,7 @@ func (b *Brokers) answered() {
 // unanswered takes in that it did not answer a call that began then. The caller
 // holds mu.
 func (b *Brokers) unanswered(began, now time.Time, retryAfter time.Duration) {
+	b.halve(began, now)
 	t := &b.trouble
 	t.last = now
 	switch {
@@ -300,9 +301,9 @@ func (b *Brokers) unanswered(began, now time.Time, retryAfter time.Duration) {
 	b.kick()
 }
 
-// throttled takes in that the cloud took a call that began then for one too
-// many. The caller holds mu.
-func (b *Brokers) throttled(began, now time.Time) {
+// halve takes in that calls may have been too many, by one that began then. The
+// caller holds mu.
+func (b *Brokers) halve(began, now time.Time) {
 	if began.After(b.halved) { // else it was under way with another that told so
 		b.calls, b.good, b.halved = max(1, b.calls/2), 0, now
 	}
@@ -313,6 +314,14 @@ func (b *Brokers) throttled(began, now time.Time) {
 func pause(fails int) time.Duration {
 	most := min(longestPause, firstPause<<min(fails, 8))
 	return firstPause/4 + rand.N(most)
+}
+
+// Missed takes in that a beat of the session that began then had no answer:
+// perhaps it waited behind the calls that are made here.
+func (b *Brokers) Missed(_ context.Context, now, began time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.halve(began, now)
 }
 
 // Opened takes in a new session: what is held is to be confirmed through it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
 	"signpost/core"
@@ -47,9 +46,6 @@ func (b *Brokers) judge(g *group, r *replica, began, said, given time.Time, err 
 	case errors.As(err, &no):
 		v = unanswered
 		b.unanswered(began, now, no.RetryAfter)
-		if no.Status == http.StatusTooManyRequests {
-			b.throttled(began, now)
-		}
 	case errors.Is(err, core.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		v = unanswered
 		b.unanswered(began, now, 0)
