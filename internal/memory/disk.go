@@ -194,7 +194,8 @@ func (d *disk) run() {
 		case <-d.wanted:
 		case <-due.C:
 		case <-idle.C:
-			d.release()
+			// Where it does not work nothing is lost by it.
+			_ = mapped.Release(d.db)
 			continue
 		case <-d.stop:
 			d.commit()
@@ -253,7 +254,7 @@ func (d *disk) commit() bool {
 
 // update is disk.write.
 func (d *disk) update(dirty map[item][]byte) (err error) {
-	defer guard(&err, func() {})() // the file may have gone bad under us
+	defer mapped.Guard(&err, ErrCorrupt)() // the file may have gone bad under us
 	// In the order of the tree's pages, each of them is visited once.
 	items := slices.SortedFunc(maps.Keys(dirty), func(a, b item) int {
 		return cmp.Or(cmp.Compare(a.bucket, b.bucket), cmp.Compare(a.key, b.key))
@@ -283,14 +284,6 @@ func (d *disk) update(dirty map[item][]byte) (err error) {
 	}
 	d.counts = counts
 	return nil
-}
-
-// release has the file not count as memory of this process. Where it does not
-// work nothing is lost by it.
-func (d *disk) release() {
-	var err error
-	defer guard(&err, func() {})()
-	err = mapped.Release(d.db)
 }
 
 // putCounts stores how many records there are beside those of the meta bucket.

@@ -8,13 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"signpost/core"
+	"signpost/internal/mapped"
 )
 
 // Formats of the file that this program reads. It writes the newest, and a
@@ -148,7 +148,12 @@ func syncDir(path string) error {
 // openFile opens the database, waiting for its lock.
 func openFile(path string, lockWait time.Duration) (db *bbolt.DB, err error) {
 	var file *os.File
-	defer guard(&err, func() { file.Close() })()
+	defer func() {
+		if err != nil {
+			file.Close() // bbolt does not when it panics
+		}
+	}()
+	defer mapped.Guard(&err, ErrCorrupt)()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:      max(lockWait, 1), // 0 would be for ever
 		FreelistType: bbolt.FreelistMapType,
@@ -167,19 +172,6 @@ func openFile(path string, lockWait time.Duration) (db *bbolt.DB, err error) {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return db, err
-}
-
-// guard turns a panic over the content of the file, or a fault in the memory
-// that it is mapped to, into an error. What it returns is to be deferred.
-func guard(err *error, undo func()) func() {
-	faults := debug.SetPanicOnFault(true)
-	return func() {
-		debug.SetPanicOnFault(faults)
-		if p := recover(); p != nil {
-			undo()
-			*err = fmt.Errorf("%w: %v", ErrCorrupt, p)
-		}
-	}
 }
 
 // Close commits what is not committed yet and closes the file. The store must

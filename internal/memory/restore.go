@@ -14,11 +14,12 @@ import (
 	"go.etcd.io/bbolt"
 
 	"signpost/core"
+	"signpost/internal/mapped"
 )
 
 // restore reads the whole file into the store, which is new.
 func (s *Store) restore(now time.Time) (err error) {
-	defer guard(&err, func() {})()
+	defer mapped.Guard(&err, ErrCorrupt)()
 	// No version of an earlier run is given again.
 	s.version.Store(uint64(max(now.UnixNano(), 0)))
 	return s.disk.db.View(func(tx *bbolt.Tx) error {

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -170,7 +169,12 @@ func (f *file) create() error {
 
 func (f *file) openDB() (err error) {
 	var opened *os.File
-	defer guard(&err, func() { opened.Close() })()
+	defer func() {
+		if err != nil {
+			opened.Close() // bbolt does not when it panics
+		}
+	}()
+	defer mapped.Guard(&err, errFile)()
 	f.db, err = bbolt.Open(f.path, 0o600, &bbolt.Options{
 		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
@@ -187,23 +191,9 @@ func (f *file) openDB() (err error) {
 	return err
 }
 
-// guard turns a panic over the content of the file, or a fault in the memory
-// that it is mapped to, into an error, without the panic's text: it is about
-// bbolt, not for who reads the log. What it returns is to be deferred.
-func guard(err *error, undo func()) func() {
-	faults := debug.SetPanicOnFault(true)
-	return func() {
-		debug.SetPanicOnFault(faults)
-		if recover() != nil {
-			undo()
-			*err = fmt.Errorf("%w: not readable", errFile)
-		}
-	}
-}
-
 // load reads the file as far as it can be read.
 func (f *file) load(c *content) (err error) {
-	defer guard(&err, func() {})()
+	defer mapped.Guard(&err, errFile)()
 	tx, err := f.db.Begin(false)
 	if err != nil {
 		return err
@@ -311,7 +301,7 @@ func (f *file) unwritten() int {
 }
 
 func (f *file) update(dirty map[string]kept, order []byte, m marks) (err error) {
-	defer guard(&err, func() {})() // the file may have gone bad under us
+	defer mapped.Guard(&err, errFile)() // the file may have gone bad under us
 	return f.db.Update(func(tx *bbolt.Tx) error {
 		meta, routes := tx.Bucket(metaBucket), tx.Bucket(routesBucket)
 		// In the order of the tree's pages, each of them is visited once.
@@ -337,12 +327,7 @@ func (f *file) update(dirty map[string]kept, order []byte, m marks) (err error) 
 
 // release has the file not count as memory of this process, as far as that works.
 func (f *file) release() {
-	var err error
-	func() {
-		defer guard(&err, func() {})()
-		err = mapped.Release(f.db)
-	}()
-	if err != nil {
+	if err := mapped.Release(f.db); err != nil {
 		f.log.Debug("pages of the file of last-known routes stay in memory", "file", f.path, "error", err)
 	}
 }
