@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ const shimRecord = resultsDir + "/shim.md"
 func runShim(ctx context.Context, log *slog.Logger, args []string) error {
 	o := shim.Options{Root: "."}
 	f := flag.NewFlagSet("bench shim", flag.ContinueOnError)
+	only := f.String("only", strings.Join(shim.Parts, ","), "the parts to measure")
 	f.StringVar(&o.Shim, "shim", "bin/shim", "the shim")
 	f.StringVar(&o.Namesrv, "namesrv", "bin/namesrv", "the NameServer that it is compared with")
 	f.IntVar(&o.Core, "server-core", 0, "the core of the servers")
@@ -35,13 +37,19 @@ func runShim(ctx context.Context, log *slog.Logger, args []string) error {
 	f.DurationVar(&o.Warmup, "warmup", 3*time.Second, "how long a new process is loaded before its rate counts")
 	f.IntVar(&o.Changes, "changes", 5, "how many changes of each kind are timed")
 	strict := f.Bool("strict", false, "exit with 3 when a target is missed")
-	out := f.String("out", shimRecord, "write the record into this file; empty: none")
+	out := f.String("out", shimRecord, "write the record into this file; empty: none, as when parts are left out and none is named")
 	timeout := f.Duration("timeout", 20*time.Minute, "give up after this time")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	if f.NArg() > 0 {
 		return fmt.Errorf("bench shim: no arguments are expected: %q", f.Args())
+	}
+	o.Parts = strings.Split(*only, ",")
+	for _, part := range o.Parts {
+		if !slices.Contains(shim.Parts, part) {
+			return fmt.Errorf("-only: no part %q among %s", part, strings.Join(shim.Parts, ", "))
+		}
 	}
 	if o.Core == o.LoadCore {
 		return errors.New("the servers and everything else need different cores")
@@ -68,6 +76,9 @@ func runShim(ctx context.Context, log *slog.Logger, args []string) error {
 			o.Time, o.Rounds, o.Rate, o.Warmup, o.Settle, o.Changes)})}
 	text := shim.Markdown(m)
 	fmt.Print(text)
+	if len(o.Parts) < len(shim.Parts) && *out == shimRecord {
+		*out = "" // what leaves something out does not replace a whole one unasked
+	}
 	if *out != "" {
 		if err := os.WriteFile(*out, []byte(text), 0o644); err != nil {
 			return fmt.Errorf("write the record: %w", err)

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,8 +36,14 @@ var (
 	many = load.Fleet{Name: "mny", Brokers: 1000, TopicsPerBroker: 40, Topics: 5000}
 )
 
+// Parts are what can be measured by itself: the steady states of a small fleet
+// and of a large one, with how changes travel, and the rates.
+var Parts = []string{"few", "many", "rates"}
+
 // Options are the extent of a run.
 type Options struct {
+	// Parts are those of Parts to measure, in their order.
+	Parts []string
 	// Root is the repository's folder, Shim and Namesrv are the programs.
 	Root, Shim, Namesrv string
 	// Core is the shim's core, and bin/namesrv's; LoadCore that of all else
@@ -68,7 +75,7 @@ const (
 	concurrency = 24
 )
 
-// Run measures everything.
+// Run measures the parts.
 func (o Options) Run(ctx context.Context, log *slog.Logger) (values report.Values, err error) {
 	f, err := fleet.New(ctx, o.Root)
 	if err != nil {
@@ -76,7 +83,10 @@ func (o Options) Run(ctx context.Context, log *slog.Logger) (values report.Value
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	b := &bench{Options: o, fleet: f, values: report.Values{}, log: log}
-	for _, part := range []func(context.Context) error{b.few, b.many, b.rates} {
+	for i, part := range []func(context.Context) error{b.few, b.many, b.rates} {
+		if !slices.Contains(o.Parts, Parts[i]) {
+			continue
+		}
 		if err := part(ctx); err != nil {
 			return nil, err
 		}
