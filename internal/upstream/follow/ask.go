@@ -57,9 +57,23 @@ type asker struct {
 	queued  int
 	armed   bool
 	running int
+	// most is how many topics one call asks for at most: half as many when a
+	// call had no answer, twice as many when one of so many had. So a slow cloud
+	// is asked for what it can tell in time.
+	most int
 }
 
-func newAsker() asker { return asker{flights: map[string]*flight{}} }
+func newAsker() asker { return asker{flights: map[string]*flight{}, most: api.MaxBatch} }
+
+// answered takes in that a call for so many topics had an answer, or had not.
+func (a *asker) answered(topics int, yes bool) {
+	switch {
+	case !yes:
+		a.most = max(1, a.most/2)
+	case topics >= a.most:
+		a.most = min(2*a.most, api.MaxBatch)
+	}
+}
 
 // ask looks a topic up that is not known, or no more. If changes overtake the
 // answer, it asks again: something was promised meanwhile that it may not have.
@@ -184,7 +198,7 @@ func (a *asker) queue(fl *flight, urgent bool) {
 func (a *asker) next() (batch []*flight) {
 	size := 0
 	for _, queue := range []*[]*flight{&a.urgent, &a.others} {
-		for len(*queue) > 0 && len(batch) < api.MaxBatch {
+		for len(*queue) > 0 && len(batch) < a.most {
 			fl := (*queue)[0]
 			if fl.sent || queue == &a.others && fl.urgent {
 				*queue = (*queue)[1:]
@@ -282,6 +296,7 @@ func (f *Follower) call(q api.RoutesQuery, batch []*flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asker.running--
+	f.asker.answered(len(batch), err == nil)
 	now := f.o.Now()
 	switch {
 	case err == nil:

@@ -37,7 +37,8 @@ type cloud struct {
 	behind  time.Duration
 	seen    core.Head
 	seenAt  time.Time
-	full    int // how many routes one answer has; 0: all
+	full    int           // how many routes one answer has; 0: all
+	each    time.Duration // that one topic of a call for routes takes
 	twist   func(*api.Routes)
 	guarded bool
 }
@@ -208,6 +209,12 @@ func (c *cloud) Routes(ctx context.Context, q api.RoutesQuery) (said api.Routes,
 		}
 	})
 	err = c.call(ctx, "routes", func() error {
+		c.mu.Lock()
+		took := time.Duration(len(topics)) * c.each
+		c.mu.Unlock()
+		if took > 0 && !pausing(ctx, took) {
+			return errDown
+		}
 		said, err = c.routes(ctx, q)
 		return err
 	})
