@@ -1,12 +1,14 @@
 //go:build linux
 
-// Package process starts servers on one core and looks at what they take of
+// Package process starts servers, on one core or on all, and looks at what they take of
 // the machine.
 package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -59,6 +62,9 @@ func Attach(addr netip.AddrPort, pid int) *Process {
 	return &Process{Addr: addr, command: Command{Name: addr.String()}, pid: pid}
 }
 
+// Anywhere stands for all cores.
+const Anywhere = -1
+
 // Start starts the server on the given core, on a free port and with a new
 // folder. It does not wait for it to listen. The server ends with this process.
 func (c Command) Start(core int) (*Process, error) {
@@ -85,7 +91,11 @@ func (c Command) start(core int, addr netip.AddrPort, dir string) (*Process, err
 		return nil, err
 	}
 	defer out.Close()
-	cmd := exec.Command("taskset", append([]string{"-c", strconv.Itoa(core)}, c.Args(int(addr.Port()), dir)...)...)
+	line := c.Args(int(addr.Port()), dir)
+	if core != Anywhere {
+		line = append([]string{"taskset", "-c", strconv.Itoa(core)}, line...)
+	}
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Env = os.Environ()
 	for _, e := range c.Env {
@@ -111,7 +121,7 @@ func (c Command) start(core int, addr netip.AddrPort, dir string) (*Process, err
 		}
 	}()
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("run taskset: %w", err)
+		return nil, fmt.Errorf("run %s: %w", line[0], err)
 	}
 	return p, nil
 }
@@ -293,12 +303,24 @@ func machineCPU(stat string) (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / userHz, nil
 }
 
-// freePort returns a port that is free now.
+// nextPort is tried next, less 12000: none is tried twice, for a server may not
+// listen yet when another one starts.
+var nextPort atomic.Uint32
+
+func init() { nextPort.Store(rand.Uint32N(ports)) }
+
+const ports = 18000
+
+// freePort returns a port that is free now. It lies below those of outgoing
+// connections (32768 and up on Linux): none of these takes it before the server
+// does, or while the server is started again.
 func freePort() (uint16, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	for range 200 {
+		port := uint16(12000 + nextPort.Add(1)%ports)
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).AddrPort().Port(), nil
+	return 0, errors.New("no free port in 200 tries between 12000 and 30000")
 }

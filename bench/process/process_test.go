@@ -76,7 +76,13 @@ func starts(t *testing.T, dir string, n int) {
 }
 
 func TestStartRestartStop(t *testing.T) {
-	p, err := sleeper.Start(0)
+	for name, core := range map[string]int{"on one core": 0, "on all": Anywhere} {
+		t.Run(name, func(t *testing.T) { startRestartStop(t, core) })
+	}
+}
+
+func startRestartStop(t *testing.T, core int) {
+	p, err := sleeper.Start(core)
 	if err != nil {
 		t.Fatal(err)
 	}
