@@ -68,7 +68,7 @@ var mayImport = map[string][]string{
 	"internal/advertise": {"core", "internal/livefile"},
 	"internal/compare":   {"core", "internal/wire", "internal/remoting"},
 
-	"internal/upstream":        {"core", "internal/remoting", "internal/upstream/api", "internal/upstream/follow", "internal/upstream/held"},
+	"internal/upstream":        {"core", "internal/remoting", "internal/wire", "internal/upstream/api", "internal/upstream/follow", "internal/upstream/held"},
 	"internal/upstream/api":    {"core", "internal/wire"},
 	"internal/upstream/follow": {"core", "internal/mapped", "internal/wire", "internal/upstream/api"},
 	"internal/upstream/held":   {"core", "internal/upstream/api"},

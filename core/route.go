@@ -37,6 +37,19 @@ type RouteBroker struct {
 	Zone               string
 }
 
+// Group returns the group as far as the route shows it.
+func (b RouteBroker) Group() Group {
+	g := Group{Name: b.Name, Cluster: b.Cluster}
+	acting := ActingMasterOff
+	if b.EnableActingMaster {
+		acting = ActingMasterOn
+	}
+	for _, a := range b.Addrs {
+		g.Replicas = append(g.Replicas, Replica{ID: a.ID, Addr: a.Addr, Zone: b.Zone, ActingMaster: acting})
+	}
+	return g
+}
+
 // ReplicaAddr is where a replica is.
 type ReplicaAddr struct {
 	ID   int64

@@ -137,7 +137,8 @@ const (
 	UnitSubNotUnit           // 313: unit-sub flag without the unit flag
 )
 
-func (k TopicKind) matches(flag int32) bool {
+// Matches says whether a topic whose first row has that flag is of the kind.
+func (k TopicKind) Matches(flag int32) bool {
 	switch k {
 	case UnitTopics:
 		return flag&SysFlagUnit != 0
@@ -170,7 +171,7 @@ func (r *Registry) Topics(ctx context.Context, now time.Time, kind TopicKind, cl
 				continue
 			}
 			seen[t.Name] = struct{}{}
-			if kind.matches(t.SysFlag) {
+			if kind.Matches(t.SysFlag) {
 				names = append(names, t.Name)
 			}
 		}

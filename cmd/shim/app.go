@@ -24,10 +24,11 @@ const localRoutes = 1 << 20
 
 // app is the registry over the API, and its parts.
 type app struct {
-	client  *api.Client
-	follow  *follow.Follower
-	held    *held.Brokers
-	gateway string
+	client   *api.Client
+	follow   *follow.Follower
+	held     *held.Brokers
+	registry *upstream.Registry
+	gateway  string
 }
 
 // open makes the parts. It makes no call: a shim starts without the API.
@@ -69,9 +70,9 @@ func open(ctx context.Context, d *daemon.Daemon) (backend daemon.Backend, err er
 		Cloud: a.client, Session: a.follow, Local: local, OnMinBroker: d.MinBrokerChanged, Log: d.Log, Observer: m,
 	})
 	a.follow.Listen(a.held)
-	registry := upstream.New(upstream.Options{Cloud: a.client, Held: a.held, Follow: a.follow, Local: local})
+	a.registry = upstream.New(upstream.Options{Cloud: a.client, Held: a.held, Follow: a.follow, Local: local})
 	return daemon.Backend{
-		Registry: registry, Known: registry,
+		Registry: a.registry, Known: a.registry,
 		Configured: func(cfg *config.Config) { local.SetRules(daemon.Rules(cfg)) },
 		Ready:      a.ready,
 		Collector:  collector{a, m},
@@ -102,7 +103,7 @@ func (a *app) ready(now time.Time) (remark string, err error) {
 	case s.Routes == 0 && a.held.Held() == 0:
 		return "", fmt.Errorf("nothing is known, and the API cannot be asked: %s", s.Reason)
 	}
-	return fmt.Sprintf("degraded: %s; answers are up to %s old", s.Reason, s.OldestAnswer.Round(time.Second)), nil
+	return fmt.Sprintf("degraded: %s; answers are up to %s old", s.Reason, a.registry.OldestAnswer(now).Round(time.Second)), nil
 }
 
 // makeFolder makes the folder of a file, if there is to be one. Something else

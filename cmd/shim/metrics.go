@@ -108,10 +108,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		one.Collect(ch)
 	}
 	gauge := daemon.Constant(ch, prometheus.GaugeValue)
-	s := c.a.follow.State(time.Now())
+	now := time.Now()
+	s := c.a.follow.State(now)
 	gauge(connectedDesc, number(s.Connected))
 	gauge(sinceDesc, float64(s.Since.Unix()))
-	gauge(oldestDesc, s.OldestAnswer.Seconds())
+	gauge(oldestDesc, c.a.registry.OldestAnswer(now).Seconds())
 	gauge(guardedDesc, number(s.Guarded))
 	if s.Session != "" {
 		gauge(sessionDesc, 1, c.a.gateway, s.Session)

@@ -56,7 +56,10 @@ func TestARestartWhileTheAPIIsDown(t *testing.T) {
 	}
 	eventually(t, second, "degraded", func() bool { return degraded(second) })
 	wantTrouble(t, second, routeOf("another"))
-	wantTrouble(t, second, remoting.Command{Code: remoting.GetBrokerClusterInfo})
+	wantTrouble(t, second, remoting.Command{Code: remoting.GetUnitTopicList})
+	if got := second.Call(nil, remoting.Command{Code: remoting.GetBrokerClusterInfo}); got.Code != remoting.Success || !bytes.Contains(got.Body, []byte("10.0.0.1:10911")) {
+		t.Errorf("the brokers of the kept routes: %v %s %s", got.Code, got.Remark, got.Body)
+	}
 	wantTrouble(t, second, remoting.Command{Code: remoting.PutKVConfig, ExtFields: fields("namespace", "n", "key", "k", "value", "v")})
 	if _, body := second.Get("/metrics"); !strings.Contains(body, "signpost_upstream_connected 0\n") || !strings.Contains(body, "signpost_ready 1\n") {
 		t.Errorf("/metrics:\n%s", body)

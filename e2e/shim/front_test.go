@@ -120,6 +120,10 @@ func routeOf(topic string) question {
 	return question{remoting.GetRouteInfoByTopic, []string{"topic", topic}}
 }
 
+func membersOf(broker string) question {
+	return question{remoting.GetBrokerMemberGroup, []string{"clusterName", "c", "brokerName", broker}}
+}
+
 // say is the answer to a question in one line.
 func (f *front) say(q question) string {
 	a, err := f.ask(q.code, nil, q.ext...)

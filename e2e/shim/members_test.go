@@ -11,7 +11,7 @@ import (
 // TestWhoIsNoMoreLeavesItsGroup: a slave's connection closes at one shim, then
 // at the other: members of its group are asked for at both (901).
 func TestWhoIsNoMoreLeavesItsGroup(t *testing.T) {
-	group := question{remoting.GetBrokerMemberGroup, []string{"clusterName", "c", "brokerName", "bb"}}
+	group := membersOf("bb")
 	slave := func(addr string) *broker {
 		b := newBroker("bb", "t")
 		b.id, b.addr, b.ended = 1, addr, func() {}

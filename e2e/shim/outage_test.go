@@ -138,7 +138,8 @@ func TestOneShimIsKilled(t *testing.T) {
 	})
 }
 
-// All shims are killed while the API is away: what they knew is on their disks.
+// All shims are killed while the API is away: what they knew is on their disks,
+// routes and lists.
 func TestKilledInAnOutage(t *testing.T) {
 	play(t, 2, func(s *scene) {
 		a := s.start(newBroker("a", "t"))
@@ -148,12 +149,21 @@ func TestKilledInAnOutage(t *testing.T) {
 		for _, sh := range s.shims {
 			sh.kill()
 		}
+		questions := append(slices.Clone(lists), routeOf("t"), membersOf("a"))
 		for _, sh := range s.shims {
 			sh.start()
-			if got, want := sh.say(routeOf("t")), s.java.say(routeOf("t")); got != want {
-				t.Errorf("the first answer of %s is %s, want %s", sh.name, got, want)
+			for _, q := range questions {
+				if got, want := sh.say(q), s.java.say(q); got != want {
+					t.Errorf("the first answer of %s to %s is %s, want %s", sh.name, q, got, want)
+				}
 			}
 		}
+		time.Sleep(time.Minute)
+		b := newBroker("bb", "t", "u") // it is new in the outage
+		b.start(s, s.fronts()...)
+		s.same(noticed, "t", "u")
+		b.die()
+		s.sameRoutes(noticed, "t")
 		time.Sleep(10 * time.Minute)
 		s.mend()
 		s.cloudHas(soon, "t", "a")

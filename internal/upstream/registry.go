@@ -62,16 +62,16 @@ var (
 // that is about the API rather than about what was asked has a text and a code
 // for the peer.
 type Registry struct {
-	cloud Cloud
-	held  *held.Brokers
-	known *follow.Follower
-	local Local
-	lists lists
+	cloud   Cloud
+	held    *held.Brokers
+	known   *follow.Follower
+	local   Local
+	answers answers
 }
 
 // New returns a Registry.
 func New(o Options) *Registry {
-	return &Registry{cloud: o.Cloud, held: o.Held, known: o.Follow, local: o.Local, lists: newLists()}
+	return &Registry{cloud: o.Cloud, held: o.Held, known: o.Follow, local: o.Local, answers: newAnswers()}
 }
 
 // Register takes a broker's registration; see held.
@@ -141,6 +141,16 @@ func (r *Registry) seen(now time.Time, topic string, cloud follow.Found, err err
 		}
 	}
 	return nil, told(err)
+}
+
+// OldestAnswer is how long ago it was known that all was right that is answered.
+func (r *Registry) OldestAnswer(now time.Time) time.Duration {
+	s := r.known.State(now)
+	since := now.Add(-useTime)
+	if s.Connected && s.Since.After(since) { // it would not be answered again
+		since = s.Since
+	}
+	return max(s.OldestAnswer, r.answers.age(now, since))
 }
 
 // KV returns the values of a namespace. core.ErrNotFound if it never held one.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -31,29 +32,27 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a registry over the API, which is called in this process.
 type world struct {
 	*upstream.Registry
-	cloud *core.Registry
+	cloud  *core.Registry
+	client *api.Client
+	file   string // of what was known last
+	stop   func()
 
-	mu     sync.Mutex
-	down   bool
-	calls  map[string]int // by path
-	behind int            // so many of the next lists are from before everything
+	mu      sync.Mutex
+	handler http.Handler
+	down    bool
+	calls   map[string]int // by path
+	behind  int            // so many of the next lists are from before everything
 }
 
 // run calls f with a world in a time of its own.
 func run(t *testing.T, f func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{calls: map[string]int{}}
-		w.cloud = core.New(memory.New(), core.Options{NewID: rand.Text})
-		handler := httpapi.New(httpapi.Options{
-			Read: w.cloud, Write: w.cloud, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-			Identity: func(r *http.Request) (httpapi.Caller, error) {
-				return httpapi.Caller{Clusters: []string{"c"}}, nil
-			},
-		})
+		w.empty()
 		client, err := api.New(api.Options{Endpoint: "http://api", Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 			w.mu.Lock()
 			w.calls[r.URL.Path]++
-			down := w.down
+			down, handler := w.down, w.handler
 			w.mu.Unlock()
 			if down {
 				return nil, errors.New("the link is cut")
@@ -65,29 +64,48 @@ func run(t *testing.T, f func(t *testing.T, w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		follower, err := follow.New(follow.Options{Cloud: client, Gateway: "g", NewID: rand.Text})
-		if err != nil {
-			t.Fatal(err)
-		}
-		local := core.New(memory.New(), core.Options{NewID: rand.Text})
-		brokers := held.New(held.Options{Cloud: client, Session: follower, Local: local})
-		follower.Listen(brokers)
-		w.Registry = upstream.New(upstream.Options{Cloud: lagging{client, w}, Held: brokers, Follow: follower, Local: local})
-		ctx, cancel := context.WithCancel(t.Context())
-		var loops sync.WaitGroup
-		loops.Go(func() { follower.Run(ctx) })
-		loops.Go(func() { brokers.Run(ctx) })
-		synctest.Wait()
-		defer func() {
-			cancel()
-			loops.Wait()
-			if err := follower.Close(); err != nil {
-				t.Error(err)
-			}
-			client.Close()
-		}()
+		w.client, w.file = client, filepath.Join(t.TempDir(), "state")
+		w.start(t)
+		defer client.Close()
+		defer func() { w.stop() }()
 		f(t, w)
 	})
+}
+
+// empty gives the API an empty table, and a process that knows nothing else.
+func (w *world) empty() {
+	cloud := core.New(memory.New(), core.Options{NewID: rand.Text})
+	handler := httpapi.New(httpapi.Options{
+		Read: cloud, Write: cloud, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Identity: func(r *http.Request) (httpapi.Caller, error) {
+			return httpapi.Caller{Clusters: []string{"c"}}, nil
+		},
+	})
+	w.set(func() { w.cloud, w.handler = cloud, handler })
+}
+
+// start starts a process of it; stop ends that.
+func (w *world) start(t *testing.T) {
+	follower, err := follow.New(follow.Options{Cloud: w.client, Gateway: "g", NewID: rand.Text, File: w.file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := core.New(memory.New(), core.Options{NewID: rand.Text})
+	brokers := held.New(held.Options{Cloud: w.client, Session: follower, Local: local})
+	follower.Listen(brokers)
+	w.Registry = upstream.New(upstream.Options{Cloud: lagging{w.client, w}, Held: brokers, Follow: follower, Local: local})
+	ctx, cancel := context.WithCancel(t.Context())
+	var loops sync.WaitGroup
+	loops.Go(func() { follower.Run(ctx) })
+	loops.Go(func() { brokers.Run(ctx) })
+	synctest.Wait()
+	w.stop = func() {
+		cancel()
+		loops.Wait()
+		if err := follower.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -102,16 +102,7 @@ func brokerAddrTable(s *scanner) (groups []core.Group) {
 			s.limit("brokers", maxBrokers)
 			break
 		}
-		b := brokerData(s)
-		g := core.Group{Name: b.Name, Cluster: b.Cluster}
-		acting := core.ActingMasterOff
-		if b.EnableActingMaster {
-			acting = core.ActingMasterOn
-		}
-		for _, a := range b.Addrs {
-			g.Replicas = append(g.Replicas, core.Replica{ID: a.ID, Addr: a.Addr, Zone: b.Zone, ActingMaster: acting})
-		}
-		groups = append(groups, g)
+		groups = append(groups, brokerData(s).Group())
 	}
 	return groups
 }

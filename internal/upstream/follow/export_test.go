@@ -51,6 +51,16 @@ func MarksRecordForTest(record []byte) (read, same bool) {
 	return true, err == nil && again == m
 }
 
+// AnswerRecordForTest is the same for an answer.
+func AnswerRecordForTest(question, record []byte) (read, same bool) {
+	body, given, err := readAnswer(question, record)
+	if err != nil {
+		return false, false
+	}
+	body2, given2, err := readAnswer(question, answerRecord(string(question), body, given))
+	return true, err == nil && bytes.Equal(body, body2) && given == given2
+}
+
 // SealForTest makes a record of that content.
 func SealForTest(key string, content []byte) []byte {
 	return seal(key, func(b []byte) []byte { return append(b, content...) })

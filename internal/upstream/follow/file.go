@@ -73,9 +73,28 @@ type file struct {
 	failing bool
 
 	mu    sync.Mutex
-	dirty map[string]kept
-	order []byte // its record; nil: it is written
-	under int    // how many are being written
+	dirty changes
+	under int // how many routes are being written
+}
+
+// changes are what the file does not have yet.
+type changes struct {
+	routes  map[string]kept
+	order   []byte            // its record; nil: it has it
+	answers map[string][]byte // records of what was answered to questions
+}
+
+func newChanges() changes { return changes{routes: map[string]kept{}, answers: map[string][]byte{}} }
+
+func (c changes) none() bool { return len(c.routes) == 0 && c.order == nil && len(c.answers) == 0 }
+
+// then adds what has changed later.
+func (c *changes) then(later changes) {
+	maps.Copy(c.routes, later.routes)
+	maps.Copy(c.answers, later.answers)
+	if later.order != nil {
+		c.order = later.order
+	}
 }
 
 // content is what a file has.
@@ -89,7 +108,7 @@ type content struct {
 // openFile opens the file, which is made if there is none. One that is damaged
 // is set aside; what could be read of it is in the new one.
 func openFile(path string, log *slog.Logger) (*file, content, error) {
-	f := &file{path: path, log: log, dirty: map[string]kept{}}
+	f := &file{path: path, log: log, dirty: newChanges()}
 	c, err := f.open()
 	if err == nil || !errors.Is(err, errFile) {
 		return f, c, err
@@ -102,9 +121,9 @@ func openFile(path string, log *slog.Logger) (*file, content, error) {
 	if _, err := f.open(); err != nil {
 		return nil, content{}, err
 	}
-	maps.Copy(f.dirty, c.routes)
+	maps.Copy(f.dirty.routes, c.routes)
 	if c.hasOrd {
-		f.order = orderRecord(c.order)
+		f.dirty.order = orderRecord(c.order)
 	}
 	f.written = marks{}
 	return f, c, nil
@@ -243,7 +262,7 @@ func metaFormat(meta *bbolt.Bucket) []byte {
 func (f *file) keep(topic, etag string, route *core.Route) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.dirty[topic] = kept{etag, route}
+	f.dirty.routes[topic] = kept{etag, route}
 }
 
 func (f *file) drop(topic string) { f.keep(topic, "", nil) }
@@ -252,7 +271,7 @@ func (f *file) keepOrder(table map[string]string) {
 	record := orderRecord(table)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.order = record
+	f.dirty.order = record
 }
 
 // write writes what has changed, in one transaction. What could not be written
@@ -261,13 +280,13 @@ func (f *file) write(m marks) {
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	f.mu.Lock()
-	dirty, order := f.dirty, f.order
-	f.dirty, f.order, f.under = map[string]kept{}, nil, len(f.dirty)
+	dirty := f.dirty
+	f.dirty, f.under = newChanges(), len(dirty.routes)
 	f.mu.Unlock()
-	if len(dirty) == 0 && order == nil && m.revision == f.written.revision {
+	if dirty.none() && m.revision == f.written.revision {
 		return
 	}
-	err := f.update(dirty, order, m)
+	err := f.update(dirty, m)
 	if err == nil {
 		f.written = m
 		f.release()
@@ -283,13 +302,9 @@ func (f *file) write(m marks) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.under = 0
-	if err == nil {
-		return
-	}
-	maps.Copy(dirty, f.dirty)
-	f.dirty = dirty
-	if f.order == nil {
-		f.order = order
+	if err != nil {
+		dirty.then(f.dirty)
+		f.dirty = dirty
 	}
 }
 
@@ -297,17 +312,17 @@ func (f *file) write(m marks) {
 func (f *file) unwritten() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.dirty) + f.under
+	return len(f.dirty.routes) + f.under
 }
 
-func (f *file) update(dirty map[string]kept, order []byte, m marks) (err error) {
+func (f *file) update(dirty changes, m marks) (err error) {
 	defer mapped.Guard(&err, errFile)() // the file may have gone bad under us
 	return f.db.Update(func(tx *bbolt.Tx) error {
 		meta, routes := tx.Bucket(metaBucket), tx.Bucket(routesBucket)
 		// In the order of the tree's pages, each of them is visited once.
-		for _, topic := range slices.Sorted(maps.Keys(dirty)) {
+		for _, topic := range slices.Sorted(maps.Keys(dirty.routes)) {
 			var err error
-			if k := dirty[topic]; k.route == nil {
+			if k := dirty.routes[topic]; k.route == nil {
 				err = routes.Delete([]byte(topic))
 			} else {
 				err = routes.Put([]byte(topic), routeRecord(topic, k.etag, k.route))
@@ -316,10 +331,13 @@ func (f *file) update(dirty map[string]kept, order []byte, m marks) (err error) 
 				return fmt.Errorf("topic %q: %w", topic, err)
 			}
 		}
-		if order != nil {
-			if err := meta.Put([]byte(orderKey), order); err != nil {
+		if dirty.order != nil {
+			if err := meta.Put([]byte(orderKey), dirty.order); err != nil {
 				return err
 			}
+		}
+		if err := putAnswers(tx, dirty.answers); err != nil {
+			return err
 		}
 		return meta.Put([]byte(marksKey), marksRecord(m))
 	})

@@ -13,10 +13,12 @@
 package follow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -256,6 +258,57 @@ func (f *Follower) Route(ctx context.Context, now time.Time, topic string) (Foun
 	return found, nil
 }
 
+// Kept returns the routes that are kept, in the order of when they were known to
+// be right, and when all of them were.
+func (f *Follower) Kept(now time.Time) (routes []*core.Route, right time.Time) {
+	type one struct {
+		route *core.Route
+		right time.Duration
+	}
+	f.mu.Lock()
+	at, good := now.Sub(f.epoch), f.good.Sub(f.epoch)
+	all := make([]one, 0, f.table.routes)
+	for e := range f.table.all() {
+		if e.route != nil {
+			all = append(all, one{e.route, e.right(at, good)})
+		}
+	}
+	f.mu.Unlock()
+	slices.SortFunc(all, func(a, b one) int {
+		return cmp.Or(cmp.Compare(a.right, b.right), cmp.Compare(a.route.Topic, b.route.Topic))
+	})
+	right = now
+	for i, o := range all {
+		if routes = append(routes, o.route); i == 0 {
+			right = f.epoch.Add(o.right)
+		}
+	}
+	return routes, right
+}
+
+// Standing is how a Follower stands with the cloud.
+type Standing struct {
+	Trouble error // why it is not worth asking now: it is said to peers; nil while it is
+	// Connected says that what was answered at the revision that is followed holds
+	// while its time lasts.
+	Connected bool
+	Revision  core.Revision
+	// Era counts the cloud's histories: revisions of two of them say nothing of
+	// each other.
+	Era uint64
+}
+
+// Standing returns how it stands.
+func (f *Follower) Standing() Standing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := Standing{Connected: f.link.state == connected, Revision: f.history.followed, Era: f.era}
+	if f.link.state == unreachable {
+		s.Trouble = f.link.trouble()
+	}
+	return s
+}
+
 // State is how a Follower does.
 type State struct {
 	Connected bool
@@ -287,14 +340,8 @@ func (f *Follower) State(now time.Time) State {
 	at, good := now.Sub(f.epoch), f.good.Sub(f.epoch)
 	oldest := good
 	for e := range f.table.all() {
-		if e.route == nil || !e.inUse(at) {
-			continue
-		}
-		switch until := time.Duration(e.until.Load()); {
-		case until == stale:
-			oldest = min(oldest, e.confirmed)
-		case until < at:
-			oldest = min(oldest, max(until, e.confirmed))
+		if e.route != nil && e.inUse(at) {
+			oldest = min(oldest, e.right(at, good))
 		}
 	}
 	s.OldestAnswer = max(0, at-oldest)

@@ -26,6 +26,8 @@ func FuzzRecords(f *testing.F) {
 		check("order", read, same)
 		read, same = follow.MarksRecordForTest(follow.SealForTest("marks", content))
 		check("marks", read, same)
+		read, same = follow.AnswerRecordForTest([]byte(topic), sealed)
+		check("answer", read, same)
 		read, same = follow.RouteRecordForTest([]byte(topic), content) // not sealed
 		check("bare", read, same)
 	})

@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"signpost/core"
+	"signpost/internal/wire"
 )
 
 const (
 	// namespaces bounds the other namespaces that are remembered.
 	namespaces = 64
+	// namespacePrefix begins what the file calls the question for one.
+	namespacePrefix = "kv "
 	// kvTime bounds one question for a namespace with its repetitions.
 	kvTime = patience
 )
@@ -219,12 +222,23 @@ func (f *Follower) otherKV(ctx context.Context, namespace string) (map[string]st
 		resume()
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch last := f.order.other[namespace]; {
-	case err == nil:
+	last := f.order.other[namespace]
+	if err == nil {
 		f.order.remember(namespace, table)
-	case errors.Is(err, core.ErrUnavailable) && last != nil:
+	}
+	f.mu.Unlock()
+	switch question := namespacePrefix + namespace; {
+	case err == nil:
+		f.KeepAnswer(question, wire.AppendKVTable(nil, table), f.o.Now())
+	case !errors.Is(err, core.ErrUnavailable):
+	case last != nil:
 		return last, nil
+	default:
+		if body, _, ok := f.KeptAnswer(question); ok {
+			if last, unread := wire.DecodeKVTable(body); unread == nil {
+				return last, nil
+			}
+		}
 	}
 	return table, err
 }

@@ -76,6 +76,18 @@ func (e *entry) expire(right time.Duration) {
 	}
 }
 
+// right is when the route was known to be right, which as of good was what holds.
+// The caller holds Follower.mu.
+func (e *entry) right(at, good time.Duration) time.Duration {
+	switch until := time.Duration(e.until.Load()); {
+	case until == stale:
+		return e.confirmed
+	case until < at:
+		return min(good, max(until, e.confirmed))
+	}
+	return good
+}
+
 // table has the entries. It is read by all, and written by who holds
 // Follower.mu.
 type table struct {

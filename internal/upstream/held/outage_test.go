@@ -51,8 +51,11 @@ func TestARestartInAnOutage(t *testing.T) {
 		if again := g.Overlay(time.Now(), "t1", kept, 0); again != got {
 			t.Error("made anew though nothing has changed")
 		}
-		if group, ok := g.Group(time.Now(), "b1"); !ok || len(group.Replicas) != 1 {
-			t.Errorf("its group: %v %+v", ok, group)
+		if group, ok := g.Group(time.Now(), "b1"); ok {
+			t.Errorf("its group, of which the cloud was not heard: %+v", group)
+		}
+		if group := g.Shown(time.Now(), "b1", kept.Brokers[0].Group()); len(group.Replicas) != 2 || group.Replicas[0].Addr != moved.addr {
+			t.Errorf("its group by what the route shows: %+v", group)
 		}
 		g.leave(t, moved)
 		if got := g.Overlay(time.Now(), "t1", nil, 0); got != nil {

@@ -114,18 +114,8 @@ func groupOf(r *core.Route, broker string) (g core.Group) {
 	if r == nil {
 		return g
 	}
-	i := slices.IndexFunc(r.Brokers, func(b core.RouteBroker) bool { return b.Name == broker })
-	if i < 0 {
-		return g
-	}
-	one := r.Brokers[i]
-	g.Cluster = one.Cluster
-	acting := core.ActingMasterOff
-	if one.EnableActingMaster {
-		acting = core.ActingMasterOn
-	}
-	for _, a := range one.Addrs {
-		g.Replicas = append(g.Replicas, core.Replica{ID: a.ID, Addr: a.Addr, Zone: one.Zone, ActingMaster: acting})
+	if i := slices.IndexFunc(r.Brokers, func(b core.RouteBroker) bool { return b.Name == broker }); i >= 0 {
+		return r.Brokers[i].Group()
 	}
 	return g
 }

@@ -139,18 +139,37 @@ func (b *Brokers) notify(g *group, before core.Group) {
 }
 
 // Group returns a group that a broker here belongs to: by the cloud's last word,
-// with what is pending here. False if the cloud has to be asked.
+// with what is pending here. False if the cloud has to be asked; Shown is what to
+// make of its answer.
 func (b *Brokers) Group(now time.Time, name string) (core.Group, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if g := b.groups[name]; g != nil && b.current(g, now) {
+		return g.merged, true
+	}
+	return core.Group{}, false
+}
+
+// current says whether the cloud's last word on the group is good enough. The
+// caller holds mu.
+func (b *Brokers) current(g *group, now time.Time) bool {
+	return !g.until.IsZero() && (!now.After(g.until.Add(staleTime)) || b.trouble.down || g.visible)
+}
+
+// Shown is how a group looks from here of which the cloud was heard to say that,
+// perhaps long ago: with what is pending here.
+func (b *Brokers) Shown(now time.Time, name string, said core.Group) core.Group {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	g := b.groups[name]
-	if g == nil || !g.some {
-		return core.Group{}, false
+	switch {
+	case g == nil:
+		return said
+	case b.current(g, now):
+		return g.merged
 	}
-	if now.After(g.until.Add(staleTime)) && !b.trouble.down && !g.visible {
-		return core.Group{}, false
-	}
-	return g.merged, true
+	said, _ = b.merge(g, said)
+	return said
 }
 
 const (
