@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -30,6 +31,9 @@ func AppendFrame(dst []byte, c *Command) []byte {
 // [Command.Reply] with these values. It is the short way for servers, and does
 // not allocate if dst has room. ext is written in its order; nil leaves it out.
 func AppendReply(dst []byte, enc Encoding, code Code, opaque int32, remark string, ext Fields, body []byte) []byte {
+	if enc == EncodingJSON && code == Success && remark == "" && ext == nil {
+		return appendUsualReply(dst, opaque, body)
+	}
 	h := header{
 		code:     code,
 		language: serverLanguage,
@@ -40,6 +44,23 @@ func AppendReply(dst []byte, enc Encoding, code Code, opaque int32, remark strin
 		ext:      ext,
 	}
 	return appendFrame(dst, enc, &h, body)
+}
+
+// usualReply is what stands before and behind the opaque of most answers.
+var usualReply, usualReplyEnd = func() (string, string) {
+	h := header{language: serverLanguage, version: ServerVersion, flag: FlagResponse}
+	before, after, _ := strings.Cut(string(h.appendJSON(nil)), `"opaque":0`)
+	return before + `"opaque":`, after
+}()
+
+// appendUsualReply is appendFrame for a success in JSON with nothing but a body.
+func appendUsualReply(dst []byte, opaque int32, body []byte) []byte {
+	start := len(dst)
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+	dst = append(dst, usualReply...)
+	dst = strconv.AppendInt(dst, int64(opaque), 10)
+	dst = append(dst, usualReplyEnd...)
+	return finishFrame(dst, start, EncodingJSON, body)
 }
 
 // header is a command without body and encoding.
@@ -60,6 +81,12 @@ func appendFrame(dst []byte, enc Encoding, h *header, body []byte) []byte {
 		enc = EncodingJSON
 		dst = h.appendJSON(dst)
 	}
+	return finishFrame(dst, start, enc, body)
+}
+
+// finishFrame fills in the lengths of the frame that begins at start and is
+// there up to its header's end, and appends the body.
+func finishFrame(dst []byte, start int, enc Encoding, body []byte) []byte {
 	headerLen := len(dst) - start - 8
 	frameLen := 4 + headerLen + len(body)
 	if headerLen >= 1<<24 || frameLen > math.MaxInt32 {

@@ -17,15 +17,21 @@ func decodeUsualJSON(s string, c *Command, spare Fields) bool {
 	if u.literalIf(`,"extFields":{`) {
 		fields = u.fields(spare)
 	}
-	u.literal(`,"flag":`)
-	flag := u.int32()
-	u.literal(`,"language":"`)
-	language := u.text()
-	u.literal(`,"opaque":`)
+	// What Java's clients say is compared in one piece.
+	flag, language := int32(0), "JAVA"
+	if !u.literalIf(`,"flag":0,"language":"JAVA","opaque":`) {
+		u.literal(`,"flag":`)
+		flag = u.int32()
+		u.literal(`,"language":"`)
+		language = u.text()
+		u.literal(`,"opaque":`)
+	}
 	opaque := u.int32()
-	u.literal(`,"serializeTypeCurrentRPC":"`)
-	u.text()
-	u.literal(`,"version":`)
+	if !u.literalIf(`,"serializeTypeCurrentRPC":"JSON","version":`) {
+		u.literal(`,"serializeTypeCurrentRPC":"`)
+		u.text()
+		u.literal(`,"version":`)
+	}
 	version := u.int32()
 	u.literal(`}`)
 	if u.unusual || u.s != "" {
@@ -82,19 +88,35 @@ func (u *usual) int32() int32 {
 
 // text reads the rest of a string and its closing quote.
 func (u *usual) text() string {
-	for i := 0; i < len(u.s); i++ {
-		switch b := u.s[i]; {
-		case b == '"':
-			text := u.s[:i]
-			u.s = u.s[i+1:]
-			return text
-		case b < ' ' || b == '\\' || b >= 0x7f:
-			u.unusual = true
-			return ""
+	end := strings.IndexByte(u.s, '"')
+	if end < 0 || !plain(u.s[:end]) {
+		u.unusual = true
+		return ""
+	}
+	text := u.s[:end]
+	u.s = u.s[end+1:]
+	return text
+}
+
+// plain says whether s, which has no quote, stands for itself in JSON: ASCII
+// without control characters and backslashes.
+func plain(s string) bool {
+	// Eight characters at a time: none is above 0x7f, nor gets there when it is
+	// one more, or 0x20 less, or one less than its difference to a backslash.
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if (w|(w+each)|(w-' '*each)|((w^'\\'*each)-each))&top != 0 {
+			return false
 		}
 	}
-	u.unusual = true
-	return ""
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f || s[i] == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // fields reads the members of extFields and its closing brace.

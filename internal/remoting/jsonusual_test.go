@@ -1,6 +1,7 @@
 package remoting
 
 import (
+	"bytes"
 	"reflect"
 	"testing"
 )
@@ -51,4 +52,32 @@ func FuzzUsualHeader(f *testing.F) {
 	f.Add(`{"code":105,"extFields":{"topic":"a"},"flag":0,"language":"JAVA","opaque":17,"serializeTypeCurrentRPC":"JSON","version":479}`)
 	f.Add(`{"code":1,"flag":0,"language":"GO","opaque":-1,"serializeTypeCurrentRPC":"JSON","version":0}`)
 	f.Fuzz(func(t *testing.T, s string) { agree(t, s) })
+}
+
+func TestPlainIsEachCharacterByItself(t *testing.T) {
+	for c := range 256 {
+		for _, length := range []int{1, 7, 8, 9, 16, 23} {
+			for at := range length {
+				b := bytes.Repeat([]byte{'a'}, length)
+				b[at] = byte(c)
+				want := ' ' <= c && c < 0x7f && c != '\\'
+				if got := plain(string(b)); got != want {
+					t.Fatalf("%#x at %d of %d: plain %v", c, at, length, got)
+				}
+			}
+		}
+	}
+	for _, ends := range []string{" ~", "[]", "\x00\x80", "\x1f\xff"} { // where borrows and carries begin
+		for pattern := range 256 {
+			b := make([]byte, 8)
+			want := true
+			for i := range b {
+				b[i] = ends[pattern>>i&1]
+				want = want && ' ' <= b[i] && b[i] < 0x7f && b[i] != '\\'
+			}
+			if got := plain(string(b)); got != want {
+				t.Fatalf("%q: plain %v", b, got)
+			}
+		}
+	}
 }
