@@ -34,7 +34,7 @@ func (a *app) api() http.Handler {
 // TCP front does.
 type waitingReader struct {
 	*core.Registry
-	switches func() nameserver.Switches
+	switches func() *nameserver.Switches
 }
 
 // Route is the registry's, or core.ErrUnavailable.

@@ -31,8 +31,8 @@ func startHere(t *testing.T, rules core.Rules) string {
 	server := nameserver.New(nameserver.Options{
 		Registry: registry,
 		Config:   noConfig{},
-		Switches: func() nameserver.Switches {
-			return nameserver.Switches{TopicList: true, AllTopicList: true, OrderToBroker: true}
+		Switches: func() *nameserver.Switches {
+			return &nameserver.Switches{TopicList: true, AllTopicList: true, OrderToBroker: true}
 		},
 		Limits: nameserver.Limits{
 			Frame: remoting.DefaultFrameLimit, Registration: remoting.MaxFrame, Inflated: 64 << 20, Topics: 1000, Connections: 1000, InFlight: 64,

@@ -39,8 +39,8 @@ func (f *front) serve(registry nameserver.Registry, change func(*nameserver.Opti
 	o := nameserver.Options{
 		Registry: registry,
 		Config:   noConfig{},
-		Switches: func() nameserver.Switches {
-			return nameserver.Switches{TopicList: true, AllTopicList: true, OrderToBroker: true, NotifyMinBroker: true}
+		Switches: func() *nameserver.Switches {
+			return &nameserver.Switches{TopicList: true, AllTopicList: true, OrderToBroker: true, NotifyMinBroker: true}
 		},
 		Limits: nameserver.Limits{
 			Frame: remoting.DefaultFrameLimit, Registration: remoting.MaxFrame, Inflated: 64 << 20, Topics: 100_000, Connections: 5000, InFlight: 64,

@@ -69,7 +69,7 @@ func startWith(t *testing.T, authorize func(*remoting.Command, netip.Addr) error
 	})
 	server := nameserver.New(nameserver.Options{
 		Registry: f.registry, Observer: f, Local: true, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		Switches:  func() nameserver.Switches { return *f.switches.Load() },
+		Switches:  func() *nameserver.Switches { return f.switches.Load() },
 		Secure:    func(c net.Conn) (net.Conn, error) { return c, nil },
 		Authorize: authorize,
 		Limits: nameserver.Limits{Frame: 1 << 20, Registration: 1 << 20, Inflated: 1 << 20, Topics: 1000, Connections: 100, InFlight: 8,

@@ -87,6 +87,7 @@ type Daemon struct {
 	listener net.Listener
 	httpLn   net.Listener // nil if off
 	ready    atomic.Bool
+	switches atomic.Pointer[switches] // as last asked for
 }
 
 // stopMemProfile is of the process, in which tests run many programs.

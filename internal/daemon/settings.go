@@ -40,18 +40,29 @@ func tlsOptions(cfg *config.Config) tlsport.Options {
 	}
 }
 
-// Switches are the operator's choices as they stand.
-func (d *Daemon) Switches() nameserver.Switches {
+// switches are what a configuration says of them.
+type switches struct {
+	nameserver.Switches
+	of *config.Config
+}
+
+// Switches are the operator's choices as they stand. They are made anew only
+// when the configuration changes: each request looks at them.
+func (d *Daemon) Switches() *nameserver.Switches {
 	cfg := d.Live.Current()
+	if known := d.switches.Load(); known != nil && known.of == cfg {
+		return &known.Switches
+	}
 	r := &cfg.Rules
-	s := nameserver.Switches{
+	s := &switches{of: cfg, Switches: nameserver.Switches{
 		TopicList: r.EnableTopicList, AllTopicList: r.EnableAllTopicList, OrderToBroker: r.ReturnOrderTopicConfigToBroker,
 		NotifyMinBroker: r.NotifyMinBrokerIDChanged, GoAway: cfg.Shutdown.Graceful,
-	}
+	}}
 	if r.NeedWaitForService {
 		s.ServiceFrom = d.Started.Add(r.WaitForService)
 	}
-	return s
+	d.switches.Store(s)
+	return &s.Switches
 }
 
 // liveConfig serves request codes 318 and 319.

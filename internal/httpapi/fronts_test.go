@@ -46,7 +46,7 @@ func (a *api) tcpFront() *tcpFront {
 			Frame: 1 << 20, Registration: 1 << 20, Inflated: 1 << 20, Topics: 100, Connections: 10, InFlight: 8, Idle: time.Minute,
 			Read: patience, Write: patience, Handler: patience, NotifyTimeout: time.Second, BrokerTimeout: core.DefaultTimeout,
 		},
-		Switches: func() nameserver.Switches { return nameserver.Switches{} },
+		Switches: func() *nameserver.Switches { return &nameserver.Switches{} },
 		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Now:      a.now,
 		Secure:   func(c net.Conn) (net.Conn, error) { return c, nil },

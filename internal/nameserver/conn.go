@@ -42,6 +42,8 @@ type conn struct {
 
 	mu      sync.Mutex // guards what follows, and writes
 	out     *[]byte    // answers gathered and not written yet
+	readBy  time.Time  // the deadlines that are set
+	writeBy time.Time
 	broken  bool
 	stopped bool
 }
@@ -128,9 +130,8 @@ func (c *conn) loop(nc net.Conn) error {
 // wait blocks until a frame begins, for as long as a connection may idle; the
 // frame then has to be whole within the read timeout.
 func (c *conn) wait(nc net.Conn, r *remoting.Reader) error {
-	now := time.Now()
 	if r.Buffered() == 0 {
-		if err := c.setReadDeadline(nc, now.Add(c.s.o.Limits.Idle)); err != nil {
+		if err := c.allowRead(nc, c.s.o.Limits.Idle); err != nil {
 			return err
 		}
 		if err := r.Wait(); err != nil {
@@ -139,19 +140,29 @@ func (c *conn) wait(nc net.Conn, r *remoting.Reader) error {
 		if r.Ready() {
 			return nil
 		}
-		now = time.Now()
 	}
-	return c.setReadDeadline(nc, now.Add(c.s.o.Limits.Read))
+	return c.allowRead(nc, c.s.o.Limits.Read)
 }
 
-// setReadDeadline does not undo stopReading.
-func (c *conn) setReadDeadline(nc net.Conn, t time.Time) error {
+// allowRead gives reads so long from now. It does not undo stopReading.
+func (c *conn) allowRead(nc net.Conn, d time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopped {
 		return net.ErrClosed
 	}
-	return nc.SetReadDeadline(t)
+	return allow(&c.readBy, d, nc.SetReadDeadline)
+}
+
+// allow moves a deadline to d from now, unless it is there but for a hundredth
+// of d: busy connections would move it thousands of times a second.
+func allow(deadline *time.Time, d time.Duration, set func(time.Time) error) error {
+	at := time.Now().Add(d)
+	if late := at.Sub(*deadline); 0 <= late && late <= d/100 {
+		return nil
+	}
+	*deadline = at
+	return set(at)
 }
 
 // stopReading ends the loop; what is in flight is still answered.
@@ -270,7 +281,7 @@ func (c *conn) flushLocked() error {
 	if c.broken {
 		return net.ErrClosed
 	}
-	c.nc.SetWriteDeadline(time.Now().Add(c.s.o.Limits.Write))
+	_ = allow(&c.writeBy, c.s.o.Limits.Write, c.nc.SetWriteDeadline) // Write fails if this did
 	_, err := c.nc.Write(*out)
 	if cap(*out) <= keepOut {
 		*out = (*out)[:0]

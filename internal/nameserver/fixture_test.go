@@ -84,7 +84,7 @@ func start(t testing.TB, change func(*nameserver.Options)) *fixture {
 	})
 	o := nameserver.Options{
 		Registry: f.registry, Config: fixedConfig{}, Limits: testLimits(), Observer: f.observer, Local: true,
-		Switches: func() nameserver.Switches { return *f.switches.Load() },
+		Switches: func() *nameserver.Switches { return f.switches.Load() },
 		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Now:      func() time.Time { return time.Now().Add(time.Duration(f.clock.Load())) },
 		Secure:   func(c net.Conn) (net.Conn, error) { return c, nil },

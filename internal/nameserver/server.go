@@ -53,7 +53,8 @@ type Switches struct {
 type Options struct {
 	Registry Registry
 	Config   Configuration
-	Switches func() Switches
+	// Switches are read for each request; nobody modifies what it returns.
+	Switches func() *Switches
 	Limits   Limits
 	// Front names the direct leases of the brokers that register here, among
 	// those of other servers over the same store; "tcp" if it is empty.
