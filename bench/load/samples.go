@@ -24,6 +24,12 @@ func (s *Samples) Add(d time.Duration) {
 	}
 }
 
+// Merge adds those of other, which stays as it is.
+func (s *Samples) Merge(other *Samples) {
+	s.micros = append(s.micros, other.micros[:min(len(other.micros), maxSamples-len(s.micros))]...)
+	s.sorted = false
+}
+
 // Len returns the number of samples.
 func (s *Samples) Len() int { return len(s.micros) }
 

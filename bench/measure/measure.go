@@ -4,8 +4,9 @@
 //
 // Each server runs on one core and the load on another. In each round every
 // server in turn is started anew, warmed up shortly, and takes the load of the
-// single, route, register and big rows; memory and p99 are measured on
-// processes of their own. So rounds are alike. A JVM is far from its best
+// single, register and big rows; memory and p99 are measured on processes of
+// their own. Then all of them, started anew, run beside each other and take the
+// load of the route rows in turns. So rounds are alike. A JVM is far from its best
 // after so short a time; what it reaches later is measured in rows of its own.
 // A wrong answer anywhere ends the run.
 package measure
@@ -66,11 +67,11 @@ func (o Options) Run(ctx context.Context, log *slog.Logger, subjects []Subject) 
 	for round := range max(o.Rounds, o.FleetRounds) {
 		for _, s := range subjects {
 			b := &bench{Subject: s, options: o, values: values, log: log.With("server", s.Server, "round", round+1)}
-			if round < o.Rounds && o.wants(PartStart, PartRoute, PartSingle, PartRegister, PartBig) {
-				late := s.Late
-				if round+1 < o.Rounds {
-					late = 0
-				}
+			late := s.Late
+			if round+1 < o.Rounds {
+				late = 0
+			}
+			if round < o.Rounds && (o.wants(PartStart, PartSingle, PartRegister, PartBig) || late > 0 && o.wants(PartRoute)) {
 				if err := b.started(ctx, func() error { return b.rates(ctx, late) }); err != nil {
 					return nil, err
 				}
@@ -79,6 +80,11 @@ func (o Options) Run(ctx context.Context, log *slog.Logger, subjects []Subject) 
 				if err := b.fleets(ctx); err != nil {
 					return nil, err
 				}
+			}
+		}
+		if round < o.Rounds && o.wants(PartRoute) {
+			if err := o.lookups(ctx, log.With("round", round+1), values, subjects); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -91,6 +97,11 @@ func (o Options) Attach(ctx context.Context, log *slog.Logger, p *process.Proces
 	for range o.Rounds {
 		if err := b.rates(ctx, 0); err != nil {
 			return nil, err
+		}
+		if o.wants(PartRoute) {
+			if err := inTurns(ctx, []*bench{b}); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return b.values, nil

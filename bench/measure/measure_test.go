@@ -72,6 +72,9 @@ func TestRatesFillTheirRows(t *testing.T) {
 	if err := b.rates(context.Background(), time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
+	if err := inTurns(context.Background(), []*bench{b}); err != nil {
+		t.Fatal(err)
+	}
 	for _, r := range Rows {
 		if !short.wants(r.Part) {
 			continue

@@ -31,7 +31,7 @@ const (
 // rates measures the rows of one process. With late set it goes on with the
 // load for so long and measures again.
 func (b *bench) rates(ctx context.Context, late time.Duration) error {
-	if b.options.wants(PartRoute, PartSingle, PartRegister) {
+	if b.options.wants(PartSingle, PartRegister) || late > 0 && b.options.wants(PartRoute) {
 		if err := b.small(ctx, late); err != nil {
 			return err
 		}
@@ -62,20 +62,11 @@ func (b *bench) small(ctx context.Context, late time.Duration) error {
 	if err != nil {
 		return err
 	}
-	many, err := loop.Dial(b.process.Addr, readers*readerInFlight)
-	if err != nil {
-		return err
-	}
 	reads := t.reads(clients, readerInFlight, true)
 	single := t.reads(clients[:1], 1, true)
 	unchanged := t.registrations(brokers, t.bodies)
-	if _, err := loop.Run(ctx, onceTime, false, once(t.registrations(brokers, t.bodies))); err != nil {
-		return fmt.Errorf("register the fleet: %w", err)
-	}
-	if b.Know != nil {
-		if err := b.Know(ctx, b.process.Addr, Small); err != nil {
-			return fmt.Errorf("know the routes: %w", err)
-		}
+	if err := b.know(ctx, loop, once(t.registrations(brokers, t.bodies))); err != nil {
+		return err
 	}
 	if _, err := loop.Run(ctx, o.Warmup/2, false, reads); err != nil {
 		return fmt.Errorf("warm up reads: %w", err)
@@ -88,27 +79,14 @@ func (b *bench) small(ctx context.Context, late time.Duration) error {
 		if err != nil {
 			return err
 		}
-		b.record("single-p99", ms(r.Latency.Percentile(99)))
+		b.record("single-p99", ms(r.latency.Percentile(99)))
 	}
 	if o.wants(PartRegister) {
 		r, err := b.rate(ctx, loop, "register", unchanged)
 		if err != nil {
 			return err
 		}
-		b.record("register-server", r.server)
-	}
-	if o.wants(PartRoute) {
-		r, err := b.rate(ctx, loop, "route", reads)
-		if err != nil {
-			return err
-		}
-		b.record("route-p99", ms(r.Latency.Percentile(99)))
-		b.record("route-server", r.server)
-		b.record("route-load", r.load)
-		if r, err = b.rate(ctx, loop, "wide", t.reads(many, 1, true)); err != nil {
-			return err
-		}
-		b.record("wide-server", r.server)
+		b.record("register-server", r.server())
 	}
 	if late > 0 {
 		for _, w := range []struct {
@@ -139,38 +117,66 @@ func (b *bench) small(ctx context.Context, late time.Duration) error {
 	return err
 }
 
-// rated is a result, and how busy both cores were, in percent.
-type rated struct {
-	*load.Result
-	server, load float64
+// rate measures w, and records its rate.
+func (b *bench) rate(ctx context.Context, loop *load.Loop, row string, w *load.Work) (*taken, error) {
+	t := &taken{}
+	if err := b.take(ctx, loop, w, b.options.Time, t); err != nil {
+		return nil, fmt.Errorf("%s: %w", row, err)
+	}
+	b.tell(row, t)
+	return t, nil
 }
 
-// rate runs w, first shortly without counting, and records its rate,
-// and how busy other programs kept the machine.
-func (b *bench) rate(ctx context.Context, loop *load.Loop, row string, w *load.Work) (rated, error) {
-	if _, err := loop.Run(ctx, b.options.Time/8, false, w); err != nil {
-		return rated{}, fmt.Errorf("%s: %w", row, err)
+// taken is what a server took of a work in one turn or some.
+type taken struct {
+	answered int
+	elapsed  time.Duration // in which they were answered
+	latency  load.Samples
+
+	took time.Duration    // with the last answers
+	cpu  [3]time.Duration // in that time: of the server, of the load, of all programs
+}
+
+// take runs w for so long, after a short while without counting, and adds what
+// became of it to t.
+func (b *bench) take(ctx context.Context, loop *load.Loop, w *load.Work, d time.Duration, t *taken) error {
+	if _, err := loop.Run(ctx, d/8, false, w); err != nil {
+		return err
 	}
 	before, err := b.cpu()
 	if err != nil {
-		return rated{}, err
+		return err
 	}
 	start := time.Now()
-	results, err := loop.Run(ctx, b.options.Time, false, w)
+	results, err := loop.Run(ctx, d, false, w)
 	if err != nil {
-		return rated{}, fmt.Errorf("%s: %w", row, err)
+		return err
 	}
-	took := time.Since(start)
+	t.took += time.Since(start)
 	after, err := b.cpu()
 	if err != nil {
-		return rated{}, err
+		return err
 	}
-	b.record(row, results[0].PerSecond())
-	percent := func(i int) float64 { return 100 * float64(after[i]-before[i]) / float64(took) }
-	r := rated{results[0], percent(0), percent(1)}
-	b.record("others", max(0, percent(2)-r.server-r.load))
-	return r, nil
+	for i := range t.cpu {
+		t.cpu[i] += after[i] - before[i]
+	}
+	t.answered += results[0].Answered
+	t.elapsed += results[0].Elapsed
+	t.latency.Merge(&results[0].Latency)
+	return nil
 }
+
+// tell records a rate, and how busy other programs kept the machine.
+func (b *bench) tell(row string, t *taken) {
+	b.record(row, float64(t.answered)/t.elapsed.Seconds())
+	b.record("others", max(0, t.percent(2)-t.server()-t.load()))
+}
+
+func (t *taken) percent(of int) float64 { return 100 * float64(t.cpu[of]) / float64(t.took) }
+
+// server and load are how busy the two cores were, in percent.
+func (t *taken) server() float64 { return t.percent(0) }
+func (t *taken) load() float64   { return t.percent(1) }
 
 // cpu returns the processor times of the server, of the load and of all
 // programs on the machine.
