@@ -79,6 +79,7 @@ func (v *view) find(topic string) (route *Route, absent bool) {
 }
 
 // Route returns where a topic is. *NoTopicError if no living broker has it.
+// Nothing of the argument's memory is kept.
 func (r *Registry) Route(ctx context.Context, now time.Time, topic string) (*Route, error) {
 	rev, err := r.view.sync(ctx)
 	if err != nil {

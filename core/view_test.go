@@ -2,11 +2,13 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"signpost/core"
 	"signpost/internal/memory"
@@ -292,5 +294,26 @@ func TestRoutesWhereSessionsAreSeenLate(t *testing.T) {
 			w.beatSession("other") // which proves that gateways are heard
 		}
 		w.equal(fmt.Sprint("after s ran out, guard ", guard), w.route("T"), "none")
+	}
+}
+
+// The topic may be memory that its asker uses again: what is kept, found or
+// not, is kept by a name of its own.
+func TestTheAskersMemoryIsNotKept(t *testing.T) {
+	store := &reads{Store: memory.New()}
+	w := newWorldOver(t, store)
+	w.register(a("b", 0, "addr", "here", "there"))
+	for _, topic := range []string{"here", "gone"} {
+		asked := []byte(topic)
+		_, first := w.Route(w.ctx, w.now, unsafe.String(&asked[0], len(asked)))
+		copy(asked, "????")
+		store.rows = 0
+		route, again := w.Route(w.ctx, w.now, topic)
+		if store.rows != 0 || errors.Is(first, core.ErrNoTopic) != errors.Is(again, core.ErrNoTopic) {
+			t.Errorf("%s is read again: %v, %v", topic, first, again)
+		}
+		if again == nil && route.Topic != topic {
+			t.Errorf("%s is known as %s", topic, route.Topic)
+		}
 	}
 }

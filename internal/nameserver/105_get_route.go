@@ -24,6 +24,8 @@ type ProductRoutes interface {
 // __ZONE_NAME. Answer: TopicRouteData, encoded once per change, or code 17.
 // Zones are answered in the asker's own JSON form (Java falls back to the
 // plain one). With needWaitForService nothing is answered in the first seconds.
+//
+// It is a passing handler: the registry clones the topic where it keeps it.
 func (s *Server) getRoute(ctx context.Context, req *request) (reply, error) {
 	now := req.arrived
 	if now.Before(s.o.Switches().ServiceFrom) {

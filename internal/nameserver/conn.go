@@ -96,6 +96,7 @@ func (c *conn) limit(code remoting.Code) int {
 
 func (c *conn) loop(nc net.Conn) error {
 	r := remoting.NewReader(nc, c.limit)
+	r.Passing = c.s.handlers.passing
 	req := request{conn: c, arrived: c.s.o.Now()}
 	var seen tally
 	for n := 1; ; n++ {
@@ -107,6 +108,7 @@ func (c *conn) loop(nc net.Conn) error {
 				return err
 			}
 			if !ready {
+				clear(req.cmd.ExtFields) // for their memory is the reader's
 				if err := c.wait(nc, r); err != nil {
 					return err
 				}

@@ -95,6 +95,12 @@ func (h handlers) get(code remoting.Code) *handler {
 	return h[code]
 }
 
+// passing reports whether nothing of a request of that code is kept.
+func (h handlers) passing(code remoting.Code) bool {
+	known := h.get(code)
+	return known != nil && known.passing
+}
+
 // handlerTable is which handler answers which request code.
 func (s *Server) handlerTable() map[remoting.Code]handler {
 	local, known := s.o.Local, s.o.Known != nil
@@ -104,7 +110,7 @@ func (s *Server) handlerTable() map[remoting.Code]handler {
 		remoting.DeleteKVConfig:                   {serve: s.deleteKV},
 		remoting.RegisterBroker:                   {serve: s.registerBroker, quick: quick(local || known, s.renewBroker), header: true},
 		remoting.UnregisterBroker:                 {serve: s.unregisterBroker},
-		remoting.GetRouteInfoByTopic:              {serve: s.getRoute, inline: local && s.o.Product == nil, quick: quick(known, s.knownRoute)},
+		remoting.GetRouteInfoByTopic:              {serve: s.getRoute, inline: local && s.o.Product == nil, passing: local && s.o.Product == nil, quick: quick(known, s.knownRoute)},
 		remoting.GetBrokerClusterInfo:             {serve: s.getClusterInfo},
 		remoting.WipeWritePermOfBroker:            {serve: s.wipeWritePerm, header: true},
 		remoting.GetAllTopicListFromNameServer:    {serve: s.getAllTopics},

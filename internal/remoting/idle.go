@@ -55,6 +55,7 @@ func (r *Reader) take() {
 // drop gives the empty buffer away.
 func (r *Reader) drop() {
 	if r.br != nil {
+		r.passed()
 		r.br.Reset(nil)
 		buffers.Put(r.br)
 		r.br = nil

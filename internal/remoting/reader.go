@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"sync"
+	"unsafe"
 )
 
 // ReaderBuffer is the size of a Reader's buffer. It has none while it waits for
@@ -20,6 +21,13 @@ const growth = 64 << 10
 
 // Reader reads frames one after the other. It is not for concurrent use.
 type Reader struct {
+	// Passing, if set, names codes whose strings need not last: those of such a
+	// command without a body are the Reader's memory, and become something else
+	// when it is used again. It saves new memory for each of the many requests
+	// that nothing of is kept. Tests with the race detector see them overwritten
+	// then in any case.
+	Passing func(Code) bool
+
 	src   source
 	br    *bufio.Reader // nil if nothing is read and not returned yet
 	limit func(Code) int
@@ -27,6 +35,8 @@ type Reader struct {
 
 	arrived func(fd uintptr) bool // attempt
 	failed  error                 // in the last attempt
+
+	lent []byte // the memory of passing strings
 }
 
 // NewReader returns a Reader of the frames in r. Limit says how long the whole
@@ -88,6 +98,7 @@ func (r *Reader) SkipProxyHeader() (netip.AddrPort, error) { return SkipProxyHea
 // of no more use, but for one: if less than a frame's length was there when
 // the connection failed, for instance at a deadline, Next may be called again.
 func (r *Reader) Next(cmd *Command) error {
+	r.passed()
 	if r.err != nil {
 		return r.err
 	}
@@ -122,13 +133,13 @@ func (r *Reader) next(length []byte, cmd *Command) error {
 	if err != nil {
 		return readError("header", err)
 	}
-	if err := decodeHeader(enc, header, cmd); err != nil {
+	bodyLen := frameLen - 8 - headerLen
+	if err := r.decode(enc, header, bodyLen == 0, cmd); err != nil {
 		return err
 	}
 	if limit := r.limit(cmd.Code); frameLen > limit {
 		return fmt.Errorf("%w: %d bytes of %v where %d are allowed", ErrFrameTooLong, frameLen, cmd.Code, limit)
 	}
-	bodyLen := frameLen - 8 - headerLen
 	if bodyLen == 0 {
 		return nil
 	}
@@ -139,22 +150,42 @@ func (r *Reader) next(length []byte, cmd *Command) error {
 }
 
 // header consumes the 8 bytes that were looked at already and the n of the
-// header, and returns the latter.
-func (r *Reader) header(n int) (string, error) {
+// header, and returns the latter. They are there until something is read.
+func (r *Reader) header(n int) ([]byte, error) {
 	if 8+n > r.br.Size() {
 		if _, err := r.br.Discard(8); err != nil {
-			return "", err
+			return nil, err
 		}
-		b, err := r.read(n)
-		return string(b), err
+		return r.read(n)
 	}
 	b, err := r.br.Peek(8 + n)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	s := string(b[8:])
 	_, err = r.br.Discard(8 + n)
-	return s, err
+	return b[8:], err
+}
+
+// decode decodes the header into cmd. Whole says that it is all of the frame,
+// so that nothing is read over it before the next one is asked for.
+func (r *Reader) decode(enc Encoding, header []byte, whole bool, cmd *Command) error {
+	if whole && r.Passing != nil {
+		err := decodeHeader(enc, unsafe.String(unsafe.SliceData(header), len(header)), cmd)
+		if err != nil {
+			return err
+		}
+		if r.Passing(cmd.Code) {
+			r.lent = header
+			return nil
+		}
+	}
+	return decodeHeader(enc, string(header), cmd)
+}
+
+// passed ends the time of passing strings.
+func (r *Reader) passed() {
+	overwrite(r.lent)
+	r.lent = nil
 }
 
 // read returns the next n bytes in new memory, which grows as they arrive.

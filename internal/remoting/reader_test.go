@@ -340,3 +340,37 @@ func TestDecodeFrame(t *testing.T) {
 		t.Errorf("an empty header: %v", err)
 	}
 }
+
+// Strings of passing commands are the reader's memory: only of the codes that
+// were named, and only where no body follows, which is read over them.
+func TestPassingStrings(t *testing.T) {
+	var data []byte
+	fields := Fields{{"topic", "orders"}}
+	for _, enc := range []Encoding{EncodingJSON, EncodingBinary} {
+		for _, code := range []Code{GetRouteInfoByTopic, RegisterBroker} {
+			for _, body := range [][]byte{nil, repeat('b', 2*ReaderBuffer)} {
+				data = AppendFrame(data, &Command{Code: code, Encoding: enc, ExtFields: fields, Body: body})
+			}
+		}
+	}
+	r := NewReader(bytes.NewReader(data), nil)
+	r.Passing = func(code Code) bool { return code == GetRouteInfoByTopic }
+	for range 8 {
+		var c Command
+		if err := r.Next(&c); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := c.ExtFields.Get("topic")
+		if got != "orders" {
+			t.Fatalf("topic %q of %v", got, c.Code)
+		}
+		lent := r.lent != nil
+		if want := c.Code == GetRouteInfoByTopic && c.Body == nil; lent != want {
+			t.Errorf("%v with %d bytes: passing %v", c.Code, len(c.Body), lent)
+		}
+		overwrite(r.lent)
+		if !lent && got != "orders" {
+			t.Errorf("topic %q of %v is not its own", got, c.Code)
+		}
+	}
+}
