@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -213,7 +214,9 @@ func (c *conn) dispatch(req *request, seen *tally) error {
 		c.slots <- struct{}{}
 	}
 	own := *req
-	own.cmd.ExtFields = append(remoting.Fields(nil), req.cmd.ExtFields...)
+	if own.cmd.ExtFields = slices.Clone(req.cmd.ExtFields); h.passing {
+		own.cmd.Keep()
+	}
 	c.wg.Add(1)
 	go func() {
 		defer c.wg.Done()

@@ -3,6 +3,7 @@ package nameserver_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -78,9 +79,14 @@ func TestWhatIsKnownIsAnsweredAtOnce(t *testing.T) {
 		t.Errorf("before the service begins a known route is answered %v", got.Code)
 	}
 	close(r.open)
+	topics := map[int32]string{} // by opaque
+	for _, cmd := range waiting {
+		topics[cmd.Opaque], _ = cmd.ExtFields.Get("topic")
+	}
 	for range waiting {
-		if got := c.receive(); got.Code != remoting.TopicNotExist {
-			t.Errorf("what was asked for is answered %v %q", got.Code, got.Remark)
+		got := c.receive()
+		if got.Code != remoting.TopicNotExist || !strings.Contains(got.Remark, ": "+topics[got.Opaque]+"\n") {
+			t.Errorf("%s is answered %v %q", topics[got.Opaque], got.Code, got.Remark)
 		}
 	}
 	if n := r.asked.Load(); n != int64(len(waiting)) {

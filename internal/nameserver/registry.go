@@ -60,7 +60,8 @@ type KeyValues interface {
 // never wait, and Renew of such a registry does not either. Without ok the
 // Registry is asked.
 type Known interface {
-	// KnownRoute returns a route, or a *core.NoTopicError.
+	// KnownRoute returns a route, or a *core.NoTopicError. It keeps nothing of
+	// the topic's memory.
 	KnownRoute(now time.Time, topic string) (route *core.Route, err error, ok bool)
 	// KnownOrder returns the order configuration, nil if there is none.
 	KnownOrder() (table map[string]string, ok bool)
@@ -104,13 +105,14 @@ func (h handlers) passing(code remoting.Code) bool {
 // handlerTable is which handler answers which request code.
 func (s *Server) handlerTable() map[remoting.Code]handler {
 	local, known := s.o.Local, s.o.Known != nil
+	here := local && s.o.Product == nil // nobody else is asked for a route
 	return map[remoting.Code]handler{
 		remoting.PutKVConfig:                      {serve: s.putKV},
 		remoting.GetKVConfig:                      {serve: s.getKV, inline: local, header: true},
 		remoting.DeleteKVConfig:                   {serve: s.deleteKV},
 		remoting.RegisterBroker:                   {serve: s.registerBroker, quick: quick(local || known, s.renewBroker), header: true},
 		remoting.UnregisterBroker:                 {serve: s.unregisterBroker},
-		remoting.GetRouteInfoByTopic:              {serve: s.getRoute, inline: local && s.o.Product == nil, passing: local && s.o.Product == nil, quick: quick(known, s.knownRoute)},
+		remoting.GetRouteInfoByTopic:              {serve: s.getRoute, inline: here, passing: here || known, quick: quick(known, s.knownRoute)},
 		remoting.GetBrokerClusterInfo:             {serve: s.getClusterInfo},
 		remoting.WipeWritePermOfBroker:            {serve: s.wipeWritePerm, header: true},
 		remoting.GetAllTopicListFromNameServer:    {serve: s.getAllTopics},

@@ -57,8 +57,8 @@ type handler struct {
 	serve func(context.Context, *request) (reply, error)
 	// inline handlers never wait, and run in the connection's loop.
 	inline bool
-	// passing handlers are inline, and keep no string of the request: neither
-	// they nor what they call.
+	// passing handlers keep no string of a request that is answered in the loop:
+	// neither they nor what they call.
 	passing bool
 	// quick, if set, is tried in the loop first. It never waits; false says
 	// that serve has to be called.

@@ -1,5 +1,7 @@
 package remoting
 
+import "strings"
+
 // Encoding is the way in which a frame's header is written. Peers choose it
 // for each frame.
 type Encoding uint8
@@ -92,6 +94,14 @@ func (c *Command) IsResponse() bool { return c.Flag&FlagResponse != 0 }
 
 // IsOneway reports whether c is a request that must not be answered.
 func (c *Command) IsOneway() bool { return c.Flag&FlagOneway != 0 }
+
+// Keep gives c strings of its own; see [Reader.Passing].
+func (c *Command) Keep() {
+	c.Language, c.Remark = strings.Clone(c.Language), strings.Clone(c.Remark)
+	for i, f := range c.ExtFields {
+		c.ExtFields[i] = Field{strings.Clone(f.Key), strings.Clone(f.Value)}
+	}
+}
 
 // Reply returns the beginnings of an answer to c: the code, and what every
 // answer takes over or says. The request's encoding is kept; its flags are not.

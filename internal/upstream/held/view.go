@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"signpost/core"
@@ -211,7 +212,8 @@ type overlaid struct {
 // Overlay returns the cloud's route, nil if it has none, in which all is that
 // changed up to the revision right, with what is pending here: brokers that the
 // cloud has not accepted yet, and brokers that have left. Groups of which it has
-// spoken since are as it said. It is nil if nothing is left of it.
+// spoken since are as it said. It is nil if nothing is left of it. Nothing of
+// topic's memory is kept.
 func (b *Brokers) Overlay(now time.Time, topic string, cloud *core.Route, right core.Revision) *core.Route {
 	if b.visible.Load() == 0 && uint64(right) >= b.newest.Load() {
 		return cloud
@@ -233,6 +235,6 @@ func (b *Brokers) Overlay(now time.Time, topic string, cloud *core.Route, right 
 	if b.overlays == nil || len(b.overlays) >= maxOverlays {
 		b.overlays = map[string]overlaid{}
 	}
-	b.overlays[topic] = overlaid{cloud, local, seen, right}
+	b.overlays[strings.Clone(topic)] = overlaid{cloud, local, seen, right}
 	return seen
 }
