@@ -199,8 +199,8 @@ func failure(outer, ctx context.Context, call string, err error) outcome {
 	}
 	no := &UnreachableError{Call: call, cause: err}
 	switch {
-	case outer.Err() != nil:
-		no.Reason = "there was no time left to wait for the API"
+	case outer.Err() != nil: // the caller's time, of which this attempt may have had little
+		no.Reason = "the API did not answer in time"
 		return outcome{err: no, result: resultGivenUp}
 	case ctx.Err() != nil:
 		no.Reason = "the API did not answer in time"

@@ -184,8 +184,8 @@ func TestCallersDeadlineEndsTheCall(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err := client.BeatSession(ctx, "s-1", 0)
-		if no := unreachable(t, err); !errors.Is(no, context.DeadlineExceeded) {
-			t.Errorf("the cause is %v", err)
+		if no := unreachable(t, err); !errors.Is(no, context.DeadlineExceeded) || no.Reason != "the API did not answer in time" {
+			t.Errorf("%v: %v", no.Reason, err)
 		}
 		if took := time.Since(began); took > 2500*time.Millisecond {
 			t.Errorf("took %v", took)

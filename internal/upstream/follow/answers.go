@@ -63,7 +63,13 @@ func (f *file) keepAnswer(question string, record []byte) {
 // answer returns a copy of the body to a question, nil if there is none.
 func (f *file) answer(question string) (body []byte, given int64, err error) {
 	defer mapped.Guard(&err, errFile)()
-	err = f.db.View(func(tx *bbolt.Tx) (err error) {
+	f.mu.Lock()
+	db := f.db
+	f.mu.Unlock()
+	if db == nil {
+		return nil, 0, nil
+	}
+	err = db.View(func(tx *bbolt.Tx) (err error) {
 		answers := tx.Bucket(answersBucket)
 		if answers == nil {
 			return nil

@@ -3,6 +3,8 @@ package follow
 import (
 	"bytes"
 	"log/slog"
+	"os"
+	"syscall"
 
 	"signpost/core"
 )
@@ -17,6 +19,18 @@ func OpenFileForTest(path string) (FileForTest, error) {
 
 func (t FileForTest) Keep(r *core.Route)    { t.f.keep(r.Topic, "0", r) }
 func (t FileForTest) Write(r core.Revision) { t.f.write(marks{r, 1}) }
+
+// ReadOnlyForTest makes all disks such that nobody can write them, until the
+// function that it returns is called.
+func ReadOnlyForTest() (end func()) {
+	systemOpen = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
+			return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EROFS}
+		}
+		return os.OpenFile(name, flag, mode)
+	}
+	return func() { systemOpen = os.OpenFile }
+}
 
 // RouteRecordForTest reads a route's record, and says whether another one of
 // what it has says the same.

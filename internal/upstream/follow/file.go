@@ -8,8 +8,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -66,35 +66,19 @@ type kept struct {
 type file struct {
 	path string
 	log  *slog.Logger
-	db   *bbolt.DB
+	// whole is all that is known, for a new file in place of one that went bad.
+	whole func() changes
 
 	writing sync.Mutex // held over a transaction
+	opened  *os.File   // by db
 	written marks
 	failing bool
+	renewed bool
 
 	mu    sync.Mutex
+	db    *bbolt.DB // nil: no file any more
 	dirty changes
 	under int // how many routes are being written
-}
-
-// changes are what the file does not have yet.
-type changes struct {
-	routes  map[string]kept
-	order   []byte            // its record; nil: it has it
-	answers map[string][]byte // records of what was answered to questions
-}
-
-func newChanges() changes { return changes{routes: map[string]kept{}, answers: map[string][]byte{}} }
-
-func (c changes) none() bool { return len(c.routes) == 0 && c.order == nil && len(c.answers) == 0 }
-
-// then adds what has changed later.
-func (c *changes) then(later changes) {
-	maps.Copy(c.routes, later.routes)
-	maps.Copy(c.answers, later.answers)
-	if later.order != nil {
-		c.order = later.order
-	}
 }
 
 // content is what a file has.
@@ -113,9 +97,7 @@ func openFile(path string, log *slog.Logger) (*file, content, error) {
 	if err == nil || !errors.Is(err, errFile) {
 		return f, c, err
 	}
-	aside := path + ".broken"
-	log.Warn("the file of last-known routes is set aside", "file", path, "as", aside, "routes", len(c.routes), "error", err)
-	if err := os.Rename(path, aside); err != nil {
+	if err := f.setAside(err, len(c.routes)); err != nil {
 		return nil, content{}, err
 	}
 	if _, err := f.open(); err != nil {
@@ -127,6 +109,16 @@ func openFile(path string, log *slog.Logger) (*file, content, error) {
 	}
 	f.written = marks{}
 	return f, c, nil
+}
+
+// setAside gives the file another name, since it is damaged.
+func (f *file) setAside(why error, routes int) error {
+	aside := f.path + ".broken"
+	f.log.Warn("the file of last-known routes is set aside", "file", f.path, "as", aside, "routes", routes, "error", why)
+	if err := os.Rename(f.path, aside); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // open opens the file and reads it; what it returns with errFile was right.
@@ -142,7 +134,13 @@ func (f *file) open() (c content, err error) {
 	if err != nil {
 		return c, err
 	}
-	if err = f.openDB(); err != nil {
+	err = f.openDB(false)
+	if errors.Is(err, syscall.EROFS) {
+		// As disks become that fail. It is still good for what it has.
+		f.log.Warn("the file of last-known routes is on a disk that cannot be written: what is new is not kept", "file", f.path)
+		err = f.openDB(true)
+	}
+	if err != nil {
 		return c, err
 	}
 	if err = f.load(&c); err != nil {
@@ -186,21 +184,26 @@ func (f *file) create() error {
 	return nil
 }
 
-func (f *file) openDB() (err error) {
-	var opened *os.File
+// systemOpen is how files are opened: another one in tests of disks.
+var systemOpen = os.OpenFile
+
+func (f *file) openDB(readOnly bool) (err error) {
 	defer func() {
 		if err != nil {
-			opened.Close() // bbolt does not when it panics
+			f.opened.Close() // bbolt does not when it panics
 		}
 	}()
 	defer mapped.Guard(&err, errFile)()
-	f.db, err = bbolt.Open(f.path, 0o600, &bbolt.Options{
-		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true,
+	db, err := bbolt.Open(f.path, 0o600, &bbolt.Options{
+		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true, ReadOnly: readOnly,
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
-			opened, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
-			return opened, err
+			f.opened, err = systemOpen(name, flag&^os.O_CREATE, mode)
+			return f.opened, err
 		},
 	})
+	f.mu.Lock()
+	f.db = db
+	f.mu.Unlock()
 	switch {
 	case errors.Is(err, bbolterrors.ErrTimeout):
 		return ErrInUse
@@ -259,102 +262,6 @@ func metaFormat(meta *bbolt.Bucket) []byte {
 	return meta.Get([]byte(formatKey))
 }
 
-func (f *file) keep(topic, etag string, route *core.Route) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.dirty.routes[topic] = kept{etag, route}
-}
-
-func (f *file) drop(topic string) { f.keep(topic, "", nil) }
-
-func (f *file) keepOrder(table map[string]string) {
-	record := orderRecord(table)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.dirty.order = record
-}
-
-// write writes what has changed, in one transaction. What could not be written
-// is tried again the next time.
-func (f *file) write(m marks) {
-	f.writing.Lock()
-	defer f.writing.Unlock()
-	f.mu.Lock()
-	dirty := f.dirty
-	f.dirty, f.under = newChanges(), len(dirty.routes)
-	f.mu.Unlock()
-	if dirty.none() && m.revision == f.written.revision {
-		return
-	}
-	err := f.update(dirty, m)
-	if err == nil {
-		f.written = m
-		f.release()
-	}
-	if failing := err != nil; failing != f.failing {
-		f.failing = failing
-		if failing {
-			f.log.Warn("last-known routes cannot be written", "file", f.path, "error", err)
-		} else {
-			f.log.Info("last-known routes are written again", "file", f.path)
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.under = 0
-	if err != nil {
-		dirty.then(f.dirty)
-		f.dirty = dirty
-	}
-}
-
-// unwritten is of how many topics it does not have yet what is known.
-func (f *file) unwritten() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.dirty.routes) + f.under
-}
-
-func (f *file) update(dirty changes, m marks) (err error) {
-	defer mapped.Guard(&err, errFile)() // the file may have gone bad under us
-	return f.db.Update(func(tx *bbolt.Tx) error {
-		meta, routes := tx.Bucket(metaBucket), tx.Bucket(routesBucket)
-		// In the order of the tree's pages, each of them is visited once.
-		for _, topic := range slices.Sorted(maps.Keys(dirty.routes)) {
-			var err error
-			if k := dirty.routes[topic]; k.route == nil {
-				err = routes.Delete([]byte(topic))
-			} else {
-				err = routes.Put([]byte(topic), routeRecord(topic, k.etag, k.route))
-			}
-			if err != nil {
-				return fmt.Errorf("topic %q: %w", topic, err)
-			}
-		}
-		if dirty.order != nil {
-			if err := meta.Put([]byte(orderKey), dirty.order); err != nil {
-				return err
-			}
-		}
-		if err := putAnswers(tx, dirty.answers); err != nil {
-			return err
-		}
-		return meta.Put([]byte(marksKey), marksRecord(m))
-	})
-}
-
-// release has the file not count as memory of this process, as far as that works.
-func (f *file) release() {
-	if err := mapped.Release(f.db); err != nil {
-		f.log.Debug("pages of the file of last-known routes stay in memory", "file", f.path, "error", err)
-	}
-}
-
-func (f *file) close(m marks) error {
-	f.write(m)
-	return f.db.Close()
-}
-
 // marks returns what is known of all that is kept now.
 func (f *Follower) marks() marks {
 	f.mu.Lock()
@@ -366,6 +273,22 @@ func (f *Follower) marks() marks {
 	return marks{f.history.followed, f.o.Now().Add(-passed).UnixMilli()}
 }
 
+// whole is all that is to be in the file, but for answers.
+func (f *Follower) whole() changes {
+	all := newChanges()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for e := range f.table.all() {
+		if e.route != nil {
+			all.routes[e.topic] = kept{e.etag, e.route}
+		}
+	}
+	if order := f.order.kept.Load(); order != nil {
+		all.order = orderRecord(order.values)
+	}
+	return all
+}
+
 // restore takes in what the file has. It is all stale; what it has is taken to
 // be in use until it is known better.
 func (f *Follower) restore() error {
@@ -374,6 +297,7 @@ func (f *Follower) restore() error {
 		return err
 	}
 	f.file = file
+	file.whole = f.whole
 	if c.marks.right != 0 {
 		f.restoredAge = max(0, time.Duration(f.epoch.UnixMilli()-c.marks.right)*time.Millisecond)
 	}

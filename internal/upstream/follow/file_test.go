@@ -274,6 +274,66 @@ func TestFileWithOneWrongByte(t *testing.T) {
 	})
 }
 
+// A file that goes bad under a process is set aside, and all that is known is in
+// a new one. Once: then the process goes on without.
+func TestAFileThatGoesBad(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cloud) {
+		path := fileWith(t, c)
+		c.set(func() { c.fault = nil })
+		s := start(t, c, at(path))
+		pass(10 * time.Second)
+		bad := func(number string) {
+			t.Helper()
+			if err := os.Truncate(path, 4096); err != nil {
+				t.Fatal(err)
+			}
+			s.Seen(context.Background(), c.register(other, "b", 0, "U"+number))
+			s.want("U"+number, "b 0/8")
+			pass(10 * time.Second)
+		}
+		bad("1")
+		if n := s.log.with("set aside"); n != 1 {
+			t.Errorf("%d log lines", n)
+		}
+		s.want("U1", "b 0/8")
+		s.stop()
+		s = start(t, c, at(path))
+		for topic, want := range map[string]string{"T": "a 0/8", "U": "a 0/8", "U1": "b 0/8"} {
+			s.wantKnown(topic, want)
+		}
+		pass(10 * time.Second)
+		bad("2")
+		bad("3")
+		if set, cannot := s.log.with("set aside"), s.log.with("cannot be written"); set != 1 || cannot != 1 {
+			t.Errorf("%d and %d log lines", set, cannot)
+		}
+		s.KeepAnswer("q", []byte("x"), time.Now())
+		pass(10 * time.Second)
+		s.wantAnswer("q", "none")
+		s.stop()
+	})
+}
+
+// A file on a disk that became read-only, as those do that fail, is good for what
+// it has.
+func TestAFileThatCannotBeWritten(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cloud) {
+		path := fileWith(t, c)
+		defer follow.ReadOnlyForTest()()
+		s := start(t, c, at(path))
+		s.wantKnown("T", "a 0/8")
+		c.set(func() { c.fault = nil })
+		pass(10 * time.Second)
+		s.Seen(context.Background(), c.register(other, "b", 0, "T", "new"))
+		s.want("T", "a 0/8 b 0/8")
+		pass(10 * time.Second)
+		if is, cannot := s.log.with("a disk that cannot be written"), s.log.with("routes cannot be written"); is != 1 || cannot != 1 {
+			t.Errorf("%d and %d log lines", is, cannot)
+		}
+		s.stop()
+	})
+}
+
 func TestFileInUse(t *testing.T) {
 	bubble(t, func(t *testing.T, c *cloud) {
 		path := fileWith(t, c)
