@@ -36,18 +36,16 @@ func gatewayID(u config.Upstream) (string, error) {
 }
 
 // keptGateway is the id in the file, which gets the one that was made if there
-// is none yet.
+// is none yet: a machine that lost its power may have left the file empty, or
+// with zeros.
 func keptGateway(path, made string) (string, error) {
 	kept, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return made, keepGateway(path, made)
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	id := string(bytes.TrimSpace(kept))
+	id := string(bytes.Trim(kept, " \t\r\n\x00"))
 	if id == "" {
-		return "", fmt.Errorf("%s is empty: remove it, and another id is made", path)
+		return made, keepGateway(path, made)
 	}
 	return id, api.CheckIdentifier(path, id)
 }
@@ -55,7 +53,12 @@ func keptGateway(path, made string) (string, error) {
 // keepGateway writes the id so that it is there as a whole or not at all.
 func keepGateway(path, id string) error {
 	next := path + ".new"
-	if err := os.WriteFile(next, []byte(id+"\n"), 0o644); err != nil {
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(id + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(next, path)

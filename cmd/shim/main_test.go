@@ -124,6 +124,15 @@ func TestTheGatewayIsMadeOnce(t *testing.T) {
 	if other := gatewayOf(t, c.launch(t, t.TempDir())); other == made {
 		t.Errorf("two shims are %s", made)
 	}
+	for _, left := range []string{"", "\x00\x00\x00\x00", "\n"} { // by a machine that lost its power
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "shim.db"+gatewaySuffix), []byte(left), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if anew := gatewayOf(t, c.launch(t, dir)); !strings.HasPrefix(anew, "shim-") {
+			t.Errorf("with a file of %q it is %q", left, anew)
+		}
+	}
 	if given := gatewayOf(t, c.launch(t, t.TempDir(), "--gateway", "rack-7")); given != "rack-7" {
 		t.Errorf("the configured id became %s", given)
 	}
