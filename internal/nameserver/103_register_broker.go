@@ -3,6 +3,7 @@ package nameserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"strconv"
 	"time"
@@ -33,7 +34,9 @@ func (s *Server) registerBroker(ctx context.Context, req *request) (reply, error
 		if reg, err = s.registration(req); err != nil {
 			return reply{}, err
 		}
-		s.claim(req, &reg)
+		if err := s.claim(req, &reg); err != nil {
+			return reply{}, err
+		}
 	}
 	now := s.o.Now()
 	reg.Age = now.Sub(req.arrived)
@@ -63,12 +66,20 @@ func (s *Server) logRefused(req *request, reg *core.Registration, err error) {
 // one from before may be found closed at any moment, and would take the broker
 // with it. If it is another one, what the broker says is dated anew: the close
 // may have been dated since the frame arrived, and what is older than that
-// would be refused.
-func (s *Server) claim(req *request, reg *core.Registration) {
+// would be refused. What a broker said on a connection that it has left for
+// another one is core.ErrStale.
+func (s *Server) claim(req *request, reg *core.Registration) error {
+	if s.owners.isStale(keyOf(reg), req.conn) {
+		return errLeft
+	}
 	if req.was = s.owners.claim(keyOf(reg), req.conn); req.was != req.conn {
 		req.arrived = s.o.Now()
 	}
+	return nil
 }
+
+// errLeft is of no use to anybody but the log.
+var errLeft = fmt.Errorf("%w: the broker has come on another connection since", core.ErrStale)
 
 // renewBroker answers an unchanged registration, which is nearly every one, and
 // leaves all else to registerBroker.
@@ -79,7 +90,10 @@ func (s *Server) renewBroker(req *request) (reply, bool) {
 		return reply{}, false
 	}
 	reg := &req.registration
-	s.claim(req, reg)
+	if s.claim(req, reg) != nil {
+		req.registration.Content = nil
+		return reply{}, false
+	}
 	answer, ok, err := s.o.Registry.Renew(s.base, req.arrived, *reg)
 	if err != nil || !ok {
 		return reply{}, false

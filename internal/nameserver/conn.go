@@ -30,6 +30,7 @@ var outPool = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b
 type conn struct {
 	s    *Server
 	nc   net.Conn
+	tcp  net.Conn // nc as it was accepted
 	peer string
 	from netip.Addr // the peer's, as the socket knows it; zero if it has none
 
@@ -50,7 +51,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{s: s, nc: nc, peer: nc.RemoteAddr().String(), slots: make(chan struct{}, s.o.Limits.InFlight)}
+	c := &conn{s: s, nc: nc, tcp: nc, peer: nc.RemoteAddr().String(), slots: make(chan struct{}, s.o.Limits.InFlight)}
 	if tcp, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.from = tcp.AddrPort().Addr().Unmap().WithZone("")
 	}

@@ -59,11 +59,21 @@ func (o *owners) move(k brokerKey, was, c *conn) {
 	o.by[k] = c
 }
 
-func (o *owners) release(k brokerKey) {
+// isStale says whether c speaks for a broker that has come on another connection
+// since: its peer has left c, and what it said there was waiting to be read.
+func (o *owners) isStale(k brokerKey, c *conn) bool {
+	o.mu.Lock()
+	owner := o.by[k]
+	o.mu.Unlock()
+	return owner != nil && owner != c && hasLeft(c.tcp)
+}
+
+// release ends what c owns of the broker.
+func (o *owners) release(k brokerKey, c *conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if was := o.by[k]; was != nil {
-		delete(was.brokers, k)
+	if o.by[k] == c {
+		delete(c.brokers, k)
 		delete(o.by, k)
 	}
 }
