@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -48,6 +49,12 @@ func (p pass) lapsed(g Group) bool {
 
 // waits says whether something of the group is neither raised nor published.
 func waits(g Group) bool { return g.unsettled() || len(g.Outbox) > 0 }
+
+// pressing says whether there is something to evict from the group, or to make
+// good in it.
+func (p pass) pressing(g Group) bool {
+	return p.lapsed(g) || g.Writer.stopped(p.now) || waits(g)
+}
 
 // overdue says whether what a group has left is to be removed.
 func (p pass) overdue(g Group) bool {
@@ -136,12 +143,14 @@ func (inv *inventory) lost(groups []Group) (n int64) {
 	return n
 }
 
-// sorted returns the groups by name.
-func (inv *inventory) sorted() []Group {
-	groups := make([]Group, 0, len(inv.groups))
-	for _, name := range slices.Sorted(maps.Keys(inv.groups)) {
-		groups = append(groups, inv.groups[name])
+// those returns the groups for which it holds, sorted by name: few, mostly.
+func (inv *inventory) those(hold func(Group) bool) (groups []Group) {
+	for _, g := range inv.groups {
+		if hold(g) {
+			groups = append(groups, g)
+		}
 	}
+	slices.SortFunc(groups, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
 	return groups
 }
 

@@ -124,7 +124,7 @@ func (r *Registry) sweep(ctx context.Context, now, until time.Time) (swept Swept
 
 	closed := r.closeSessions(ctx, head, p, all)
 	var acted, tidied error
-	swept.Evicted, acted = r.actAll(ctx, p, inv.sorted())
+	swept.Evicted, acted = r.actAll(ctx, p, inv.those(p.pressing))
 	swept.Next = inv.next(p)
 	swept.Removed, tidied = r.tidyAll(ctx, p, inv, swept.Next)
 	return swept, errors.Join(closed, acted, tidied)
@@ -176,9 +176,6 @@ func (inv *inventory) over(p pass) Sessions {
 // actAll evicts what has lapsed and makes good what waits, a few groups at a
 // time.
 func (r *Registry) actAll(ctx context.Context, p pass, groups []Group) ([]Event, error) {
-	groups = slices.DeleteFunc(groups, func(g Group) bool {
-		return !p.lapsed(g) && !g.Writer.stopped(p.now) && !waits(g)
-	})
 	evicted, errs := make([][]Event, len(groups)), make([]error, len(groups))
 	var wg sync.WaitGroup
 	places := make(chan struct{}, sweepWidth)
@@ -235,10 +232,7 @@ func (r *Registry) tidyAll(ctx context.Context, p pass, inv *inventory, next tim
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var errs []error
-	for _, g := range inv.sorted() {
-		if !p.overdue(g) {
-			continue
-		}
+	for _, g := range inv.those(p.overdue) {
 		if within.Err() != nil {
 			break
 		}

@@ -14,6 +14,12 @@ const (
 	maxReplicas = 1_024  // of a broker
 )
 
+// Usual sizes: what has more takes memory to be read.
+const (
+	usualBrokers  = 8
+	usualReplicas = 4
+)
+
 // DecodeRoute reads the answer to a route query for that topic, in either form
 // and of any server's version. What the server lists in the order of its hash
 // tables comes out sorted.
@@ -78,10 +84,12 @@ func DecodeQueueDatas(topic string, body []byte) ([]core.Row, error) {
 	return rows, nil
 }
 
-func queueDatas(s *scanner, topic string) (rows []core.Row) {
+func queueDatas(s *scanner, topic string) []core.Row {
 	if s.null() {
 		return nil
 	}
+	var few [usualBrokers]core.Row
+	rows := few[:0]
 	s.list()
 	for s.element() {
 		if len(rows) == maxBrokers {
@@ -90,7 +98,18 @@ func queueDatas(s *scanner, topic string) (rows []core.Row) {
 		}
 		rows = append(rows, queueData(s, topic))
 	}
-	return rows
+	return exact(rows)
+}
+
+// exact is a copy without room to grow: a gateway keeps thousands of routes.
+// What it was gathered in is on the stack, unless there are many.
+func exact[T any](gathered []T) []T {
+	if len(gathered) == 0 {
+		return nil
+	}
+	kept := make([]T, len(gathered))
+	copy(kept, gathered)
+	return kept
 }
 
 // queueData reads a QueueData. An absent number is 0, unlike in a TopicConfig.
@@ -117,10 +136,12 @@ func queueData(s *scanner, topic string) core.Row {
 	return row
 }
 
-func brokerDatas(s *scanner) (brokers []core.RouteBroker) {
+func brokerDatas(s *scanner) []core.RouteBroker {
 	if s.null() {
 		return nil
 	}
+	var few [usualBrokers]core.RouteBroker
+	brokers := few[:0]
 	s.list()
 	for s.element() {
 		if len(brokers) == maxBrokers {
@@ -129,7 +150,7 @@ func brokerDatas(s *scanner) (brokers []core.RouteBroker) {
 		}
 		brokers = append(brokers, brokerData(s))
 	}
-	return brokers
+	return exact(brokers)
 }
 
 func brokerData(s *scanner) (b core.RouteBroker) {
@@ -157,10 +178,12 @@ func brokerData(s *scanner) (b core.RouteBroker) {
 }
 
 // brokerAddrs reads the addresses of a broker by their ids, sorted by id.
-func brokerAddrs(s *scanner) (addrs []core.ReplicaAddr) {
+func brokerAddrs(s *scanner) []core.ReplicaAddr {
 	if s.null() {
 		return nil
 	}
+	var few [usualReplicas]core.ReplicaAddr
+	addrs := few[:0]
 	s.object()
 	for name, ok := s.member(); ok; name, ok = s.member() {
 		if len(addrs) == maxReplicas {
@@ -172,7 +195,7 @@ func brokerAddrs(s *scanner) (addrs []core.ReplicaAddr) {
 		addrs = append(addrs, core.ReplicaAddr{ID: id, Addr: string(text)})
 	}
 	slices.SortStableFunc(addrs, func(a, b core.ReplicaAddr) int { return cmp.Compare(a.ID, b.ID) })
-	return addrs
+	return exact(addrs)
 }
 
 func filterServerTable(s *scanner) (table []core.FilterServers) {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -236,11 +235,7 @@ func receive(res *http.Response, most int) ([]byte, error) {
 	case encoding == "" || strings.EqualFold(encoding, "identity") || len(sent) == 0:
 		return sent, nil
 	case strings.EqualFold(encoding, "gzip"):
-		z, err := gzip.NewReader(bytes.NewReader(sent))
-		if err != nil {
-			return nil, fmt.Errorf("inflate it: %w", err)
-		}
-		return readAll(z, most)
+		return inflated(sent, most)
 	default:
 		return nil, fmt.Errorf("it is encoded as %q", clean(encoding))
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"sync"
@@ -145,18 +144,34 @@ func (b Body) text() ([]byte, error) {
 	if len(b.gzipped) == 0 {
 		return nil, errors.New("content of a registration: there is none")
 	}
-	z, err := gzip.NewReader(bytes.NewReader(b.gzipped))
-	if err != nil {
-		return nil, fmt.Errorf("content of a registration: %w", err)
-	}
-	text, err := io.ReadAll(io.LimitReader(z, maxBody+1))
+	text, err := inflated(b.gzipped, maxBody)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("content of a registration: %w", err)
-	case len(text) > maxBody || len(text) == 0:
-		return nil, fmt.Errorf("content of a registration: it has %d bytes", len(text))
+	case len(text) == 0:
+		return nil, errors.New("content of a registration: it is empty")
 	}
 	return text, nil
+}
+
+// inflater inflates one thing after the other: each takes 40 kB else.
+type inflater struct {
+	src bytes.Reader
+	z   gzip.Reader
+}
+
+var inflaters = sync.Pool{New: func() any { return new(inflater) }}
+
+// inflated inflates b to at most so many bytes.
+func inflated(b []byte, most int) ([]byte, error) {
+	f := inflaters.Get().(*inflater)
+	defer inflaters.Put(f)
+	f.src.Reset(b)
+	defer f.src.Reset(nil)
+	if err := f.z.Reset(&f.src); err != nil {
+		return nil, fmt.Errorf("inflate it: %w", err)
+	}
+	return readAll(&f.z, most)
 }
 
 // gzipped compresses b.

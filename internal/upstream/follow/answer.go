@@ -1,7 +1,9 @@
 package follow
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 	"unique"
 
@@ -36,8 +38,8 @@ func read(routes api.Routes, batch []*flight) ([]answer, error) {
 		*a = answer{status: said.Status, etag: said.ETag, validFor: said.ValidFor, silent: said.Silent}
 		switch said.Status {
 		case api.RouteChanged:
-			if fl.was != nil && fl.was.route != nil && said.ETag == fl.etag {
-				a.route = fl.was.route
+			if known := fl.known(); known != nil && said.ETag == fl.etag {
+				a.route = known
 				continue
 			}
 			route, err := wire.DecodeRoute(fl.topic, said.Body)
@@ -47,12 +49,12 @@ func read(routes api.Routes, batch []*flight) ([]answer, error) {
 			if len(route.Brokers) == 0 {
 				return nil, damaged(fmt.Errorf("topic %q has a route without brokers", fl.topic))
 			}
-			a.route = share(route)
+			a.route = share(route, fl.known())
 		case api.RouteUnchanged:
-			if fl.was == nil || fl.was.route == nil {
+			if fl.known() == nil {
 				return nil, damaged(fmt.Errorf("topic %q is not known here", fl.topic))
 			}
-			a.route, a.etag = fl.was.route, fl.etag
+			a.route, a.etag = fl.known(), fl.etag
 		case api.RouteAbsent:
 		case api.RouteLater:
 			later++
@@ -67,14 +69,29 @@ func read(routes api.Routes, batch []*flight) ([]answer, error) {
 }
 
 // share makes routes share the names that they have in common: most name the
-// same brokers.
-func share(r *core.Route) *core.Route {
+// same brokers. With the route that was known before, if it is not nil, it shares
+// what is the same in both: while a thousand brokers register every route is read
+// many times, and what stays from each time would be strewn over all the memory
+// that this takes.
+func share(r, was *core.Route) *core.Route {
+	if was == nil {
+		was = &core.Route{}
+	}
 	for i := range r.Brokers {
 		b := &r.Brokers[i]
 		b.Name, b.Cluster, b.Zone = shared(b.Name), shared(b.Cluster), shared(b.Zone)
+		at, known := slices.BinarySearchFunc(was.Brokers, b.Name, func(x core.RouteBroker, name string) int { return cmp.Compare(x.Name, name) })
+		if known && slices.Equal(b.Addrs, was.Brokers[at].Addrs) {
+			b.Addrs = was.Brokers[at].Addrs
+			continue
+		}
 		for j := range b.Addrs {
 			b.Addrs[j].Addr = shared(b.Addrs[j].Addr)
 		}
+	}
+	if slices.Equal(r.Rows, was.Rows) {
+		r.Rows = was.Rows
+		return r
 	}
 	for i := range r.Rows {
 		r.Rows[i].Broker = shared(r.Rows[i].Broker)

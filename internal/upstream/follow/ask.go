@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"signpost/core"
@@ -47,6 +48,14 @@ type flight struct {
 	revision core.Revision // of the answer
 	err      error
 	old      bool // it may be from before what was heard meanwhile
+}
+
+// known is the route that was known when it was asked for; nil if none was.
+func (fl *flight) known() *core.Route {
+	if fl.was == nil {
+		return nil
+	}
+	return fl.was.route
 }
 
 // asker asks for topics, many in one call.
@@ -174,7 +183,12 @@ func (f *Follower) launchLater(topic string, e *entry, urgent bool) *flight {
 	switch {
 	case fl == nil, fl.sent && (fl.named < f.history.followed || fl.generation != f.generation):
 		// What is under way may be from before what is known now.
-		fl = &flight{topic: string([]byte(topic)), was: e, done: make(chan struct{})}
+		fl = &flight{was: e, done: make(chan struct{})}
+		if e != nil {
+			fl.topic = e.topic
+		} else {
+			fl.topic = strings.Clone(topic) // it may be a part of what somebody sent
+		}
 		a.flights[fl.topic] = fl
 		a.queue(fl, urgent)
 	case !fl.sent && urgent && !fl.urgent:
@@ -200,17 +214,19 @@ func (a *asker) next() (batch []*flight) {
 	for _, queue := range []*[]*flight{&a.urgent, &a.others} {
 		for len(*queue) > 0 && len(batch) < a.most {
 			fl := (*queue)[0]
-			if fl.sent || queue == &a.others && fl.urgent {
-				*queue = (*queue)[1:]
-				continue
+			if !fl.sent && (queue == &a.urgent || !fl.urgent) {
+				// As JSON a byte may become six.
+				if size += 6*len(fl.topic) + 64; size > maxNames {
+					break
+				}
+				fl.sent = true
+				batch = append(batch, fl)
 			}
-			// As JSON a byte may become six.
-			if size += 6*len(fl.topic) + 64; size > maxNames {
-				return batch
-			}
+			(*queue)[0] = nil // with what it was asked for instead of
 			*queue = (*queue)[1:]
-			fl.sent = true
-			batch = append(batch, fl)
+		}
+		if len(*queue) == 0 {
+			*queue = nil // a round over all that is known leaves much room
 		}
 	}
 	a.queued -= len(batch)

@@ -86,7 +86,7 @@ func readRoute(topic, record []byte) (etag string, r *core.Route, err error) {
 	if len(r.Brokers) == 0 || !askable(r.Topic) {
 		return "", nil, fmt.Errorf("%w: it is no route", errRecord)
 	}
-	return etag, share(r), nil
+	return etag, share(r, nil), nil
 }
 
 // The order configuration's record has its topics and their values, and before
