@@ -31,6 +31,17 @@ func TestThrift(t *testing.T) {
 		{live: large, percent: leastPercent},
 		{live: large, percent: leastPercent, trim: true},
 		{live: large, percent: leastPercent},
+		// Who stays busy has room, as long as that lasts.
+		{bytes: 2 * stormBytes, live: small, percent: usualPercent},
+		{bytes: 2 * stormBytes, live: small, percent: usualPercent},
+		{bytes: 2 * stormBytes, live: small, percent: 800},
+		{bytes: 2 * stormBytes, live: busyRoom / 2, percent: 200},
+		{bytes: 2 * stormBytes, live: busyRoom / 2, percent: 200},
+		{bytes: 2 * stormBytes, live: large, percent: usualPercent},
+		{bytes: 2 * stormBytes, live: small, percent: 800},
+		{live: small, percent: usualPercent}, // too soon
+		{bytes: 2 * stormBytes, live: small, percent: usualPercent},
+		{live: small, percent: usualPercent, trim: true},
 	} {
 		now = now.Add(time.Second)
 		allocated += step.bytes
