@@ -3,7 +3,9 @@ package memory_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -283,6 +285,28 @@ func TestCloseTellsThatItCouldNotCommit(t *testing.T) {
 	_, err := s.PutGroup(ctx, group("a", 1))
 	must(t, err)
 	if err := s.Close(ctx); !errors.Is(err, errDisk) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+// A file that goes bad under the store: every change says so, at once, and so
+// does the end of the store. Deadlines are for a test that fails only.
+func TestAFileThatGoesBad(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems do not let a mapped file be cut short, or say it otherwise")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	path := filepath.Join(t.TempDir(), "store")
+	s := openStore(t, path)
+	raise(t, s, core.Change{Broker: "before", Replicas: true})
+	must(t, os.Truncate(path, 0))
+	for range 3 {
+		if _, err := s.Raise(ctx, []core.Change{{Broker: "a", Replicas: true}}); !errors.Is(err, memory.ErrCorrupt) {
+			t.Errorf("a change: %v", err)
+		}
+	}
+	if err := s.Close(ctx); !errors.Is(err, memory.ErrCorrupt) {
 		t.Errorf("closed: %v", err)
 	}
 }

@@ -80,8 +80,11 @@ type disk struct {
 	db   *bbolt.DB
 	// write makes one transaction; replaced in tests that let it fail.
 	write func(map[item][]byte) error
-	// counts is how many records each bucket has; the writing goroutine's.
+	// counts is how many records each bucket has; the writing goroutine's, as is
+	// broken, why db is not touched any more: after a fault in it bbolt may hold
+	// locks that nobody gives up, so that even to close it would not end.
 	counts counts
+	broken error
 	// committed is told the last revision in each commit, before those who wait.
 	committed func(core.Revision)
 
@@ -194,8 +197,9 @@ func (d *disk) run() {
 		case <-d.wanted:
 		case <-due.C:
 		case <-idle.C:
-			// Where it does not work nothing is lost by it.
-			_ = mapped.Release(d.db)
+			if d.broken == nil {
+				_ = mapped.Release(d.db) // where it does not work nothing is lost by it
+			}
 			continue
 		case <-d.stop:
 			d.commit()
@@ -254,6 +258,14 @@ func (d *disk) commit() bool {
 
 // update is disk.write.
 func (d *disk) update(dirty map[item][]byte) (err error) {
+	if d.broken != nil {
+		return d.broken
+	}
+	defer func() {
+		if errors.Is(err, ErrCorrupt) {
+			d.broken = err
+		}
+	}()
 	defer mapped.Guard(&err, ErrCorrupt)() // the file may have gone bad under us
 	// In the order of the tree's pages, each of them is visited once.
 	items := slices.SortedFunc(maps.Keys(dirty), func(a, b item) int {
@@ -309,6 +321,9 @@ func (d *disk) close(ctx context.Context) error {
 	d.mu.Lock()
 	err := d.health.Err
 	d.mu.Unlock()
+	if d.broken != nil {
+		return err
+	}
 	return errors.Join(err, d.db.Close())
 }
 
