@@ -178,8 +178,12 @@ func (s *soak) brokersStop(ctx context.Context) {
 }
 
 // permissionsWiped takes the write permission off brokers, as who drains them
-// does.
+// does. A broker whose leases run out is a new one when it is back, and not wiped:
+// DynamoDB Local on a busy machine may not take in a shim's brokers before.
 func (s *soak) permissionsWiped(ctx context.Context) {
+	if *functionsFlag {
+		return
+	}
 	n := 1 + s.random.IntN(5)
 	s.log("the permissions of %d brokers are wiped", n)
 	s.pick(n, func(b *broker, r *rand.Rand) {
