@@ -56,10 +56,10 @@ type answers struct {
 type kept struct {
 	value    any
 	revision core.Revision
-	era      uint64    // of that
+	era      uint64    // of that; 0 if it is from the file, or guessed
 	until    time.Time // it holds while the revision stays, and not longer
 	right    time.Time // when it was
-	old      time.Time // when somebody was told it last though it may not hold
+	old      time.Time // when somebody was given it last though it may not hold
 	guessed  time.Time // when it was guessed; zero if it was answered
 }
 
@@ -76,7 +76,7 @@ func (a *answers) keep(question string, one kept) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	was, ok := a.kept[question]
-	if ok && was.era == one.era && was.revision > one.revision {
+	if ok && (was.era > one.era || was.era == one.era && was.revision > one.revision) {
 		return
 	}
 	if !ok && len(a.kept) >= maxAnswers {
@@ -88,8 +88,8 @@ func (a *answers) keep(question string, one kept) {
 	a.kept[question] = one
 }
 
-// told notes that somebody is told what may not hold.
-func (a *answers) told(question string, now time.Time) {
+// given notes that somebody is given what may not hold.
+func (a *answers) given(question string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if one, ok := a.kept[question]; ok {
@@ -137,7 +137,7 @@ func ask[T any](ctx context.Context, r *Registry, now time.Time, q question[T]) 
 	if last, ok = remembered(r, now, q); !ok {
 		return answer, told(err)
 	}
-	r.answers.told(q.name, now)
+	r.answers.given(q.name, now)
 	return last.value.(T), nil
 }
 

@@ -301,10 +301,12 @@ func TestAFileThatGoesBad(t *testing.T) {
 		}
 		s.want("U1", "b 0/8")
 		s.stop()
+		c.set(func() { c.fault = down })
 		s = start(t, c, at(path))
 		for topic, want := range map[string]string{"T": "a 0/8", "U": "a 0/8", "U1": "b 0/8"} {
 			s.wantKnown(topic, want)
 		}
+		c.set(func() { c.fault = nil })
 		pass(10 * time.Second)
 		bad("2")
 		bad("3")
