@@ -1,11 +1,8 @@
 package follow
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
-	"unique"
 
 	"signpost/core"
 	"signpost/internal/upstream/api"
@@ -67,39 +64,6 @@ func read(routes api.Routes, batch []*flight) ([]answer, error) {
 	}
 	return answers, nil
 }
-
-// share makes routes share the names that they have in common: most name the
-// same brokers. With the route that was known before, if it is not nil, it shares
-// what is the same in both: while a thousand brokers register every route is read
-// many times, and what stays from each time would be strewn over all the memory
-// that this takes.
-func share(r, was *core.Route) *core.Route {
-	if was == nil {
-		was = &core.Route{}
-	}
-	for i := range r.Brokers {
-		b := &r.Brokers[i]
-		b.Name, b.Cluster, b.Zone = shared(b.Name), shared(b.Cluster), shared(b.Zone)
-		at, known := slices.BinarySearchFunc(was.Brokers, b.Name, func(x core.RouteBroker, name string) int { return cmp.Compare(x.Name, name) })
-		if known && slices.Equal(b.Addrs, was.Brokers[at].Addrs) {
-			b.Addrs = was.Brokers[at].Addrs
-			continue
-		}
-		for j := range b.Addrs {
-			b.Addrs[j].Addr = shared(b.Addrs[j].Addr)
-		}
-	}
-	if slices.Equal(r.Rows, was.Rows) {
-		r.Rows = was.Rows
-		return r
-	}
-	for i := range r.Rows {
-		r.Rows[i].Broker = shared(r.Rows[i].Broker)
-	}
-	return r
-}
-
-func shared(s string) string { return unique.Make(s).Value() }
 
 // takeIn keeps the answers of a call that was sent at that moment, as far as
 // nothing newer was heard meanwhile. The caller holds mu.

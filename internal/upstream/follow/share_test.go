@@ -1,6 +1,9 @@
 package follow
 
 import (
+	"fmt"
+	"hash/maphash"
+	"runtime"
 	"slices"
 	"testing"
 	"unsafe"
@@ -8,42 +11,70 @@ import (
 	"signpost/core"
 )
 
-// A route that is read again has of its own only what has changed.
-func TestShare(t *testing.T) {
-	route := func(addr string, perm int32) *core.Route {
-		return &core.Route{
-			Topic: "t",
-			Brokers: []core.RouteBroker{
-				{Name: "a", Addrs: []core.ReplicaAddr{{ID: 0, Addr: "10.0.0.1:10911"}}, EnableActingMaster: perm != 6},
-				{Name: "b", Addrs: []core.ReplicaAddr{{ID: 0, Addr: addr}}},
-			},
-			Rows: []core.Row{
-				{Broker: "a", Topic: core.Topic{Name: "t", Queues: core.Queues{Perm: 6}}},
-				{Broker: "b", Topic: core.Topic{Name: "t", Queues: core.Queues{Perm: perm}}},
-			},
-		}
+func routeOf(topic, addr string, acting bool, perm int32) *core.Route {
+	return &core.Route{
+		Topic: topic,
+		Brokers: []core.RouteBroker{
+			{Name: "a", Cluster: "c", Addrs: []core.ReplicaAddr{{ID: 0, Addr: "10.0.0.1:10911"}, {ID: 1, Addr: addr}}},
+			{Name: "b", Cluster: "c", Addrs: []core.ReplicaAddr{{ID: 0, Addr: "10.0.0.2:10911"}}, EnableActingMaster: acting},
+		},
+		Rows: []core.Row{
+			{Broker: "a", Topic: core.Topic{Name: topic, Queues: core.Queues{Perm: 6}}},
+			{Broker: "b", Topic: core.Topic{Name: topic, Queues: core.Queues{Perm: perm}}},
+		},
 	}
-	was := share(route("10.0.0.2:10911", 6), nil)
-	same := func(a, b []core.ReplicaAddr) bool { return unsafe.SliceData(a) == unsafe.SliceData(b) }
+}
+
+// A route has of its own only what no other has, nor the one before it.
+func TestShare(t *testing.T) {
+	was := share(routeOf("t", "10.0.0.3:10911", false, 6), nil)
 	for _, c := range []struct {
-		addr      string
-		perm      int32
-		rows, two bool
+		topic, addr   string
+		acting        bool
+		perm          int32
+		brokers, rows bool
 	}{
-		{"10.0.0.2:10911", 6, true, true}, {"10.0.0.3:10911", 6, true, false}, {"10.0.0.2:10911", 4, false, true},
+		{"t", "10.0.0.3:10911", false, 6, true, true},
+		{"u", "10.0.0.3:10911", false, 6, true, false},
+		{"t", "10.0.0.3:10911", false, 4, true, false},
+		{"t", "10.0.0.4:10911", false, 6, false, true},
+		{"t", "10.0.0.3:10911", true, 6, false, true},
 	} {
-		want := route(c.addr, c.perm)
-		r := share(route(c.addr, c.perm), was)
-		if !slices.Equal(r.Rows, want.Rows) || !slices.EqualFunc(r.Brokers, want.Brokers, func(a, b core.RouteBroker) bool {
-			return a.Name == b.Name && a.EnableActingMaster == b.EnableActingMaster && slices.Equal(a.Addrs, b.Addrs)
-		}) {
-			t.Errorf("%s, %d: %+v", c.addr, c.perm, r)
+		name := fmt.Sprint(c.topic, c.addr, c.acting, c.perm)
+		want, r := routeOf(c.topic, c.addr, c.acting, c.perm), share(routeOf(c.topic, c.addr, c.acting, c.perm), was)
+		if !slices.Equal(r.Rows, want.Rows) || !slices.EqualFunc(r.Brokers, want.Brokers, sameBroker) {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if got := unsafe.SliceData(r.Brokers) == unsafe.SliceData(was.Brokers); got != c.brokers {
+			t.Errorf("%s: brokers are shared: %v", name, got)
 		}
 		if got := unsafe.SliceData(r.Rows) == unsafe.SliceData(was.Rows); got != c.rows {
-			t.Errorf("%s, %d: rows are shared: %v", c.addr, c.perm, got)
+			t.Errorf("%s: rows are shared: %v", name, got)
 		}
-		if !same(r.Brokers[0].Addrs, was.Brokers[0].Addrs) || same(r.Brokers[1].Addrs, was.Brokers[1].Addrs) != c.two {
-			t.Errorf("%s, %d: not the right addresses are shared", c.addr, c.perm)
+	}
+	runtime.KeepAlive(was)
+}
+
+// What no route has any more is forgotten, what one has is not.
+func TestListsAreGone(t *testing.T) {
+	l := brokerLists{seed: maphash.MakeSeed(), known: map[uint64]brokerList{}}
+	var kept [][]core.RouteBroker
+	for i := range 4 * leastLists {
+		list := l.share([]core.RouteBroker{{Name: fmt.Sprint("b", i)}})
+		if i < 10 {
+			kept = append(kept, list)
+		}
+		if i%leastLists == leastLists-1 {
+			runtime.GC()
+		}
+	}
+	if len(l.known) > 2*leastLists {
+		t.Errorf("%d lists are known", len(l.known))
+	}
+	for i, list := range kept {
+		again := l.share([]core.RouteBroker{{Name: fmt.Sprint("b", i)}})
+		if unsafe.SliceData(again) != unsafe.SliceData(list) {
+			t.Errorf("list %d is not known any more", i)
 		}
 	}
 }
