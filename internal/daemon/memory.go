@@ -20,16 +20,18 @@ const (
 	trimPause    = 10 * time.Second
 	// leastRoom is about what may be allocated between two collections at least
 	// while the server is quiet, in bytes, and leastPercent how much of what is
-	// in use; usualPercent is that of a busy server (GOGC).
-	leastRoom    = 8 << 20
+	// in use; usualPercent is that of a server that has just become busy (GOGC).
+	leastRoom    = 4 << 20
 	leastPercent = 15
 	usualPercent = 100
 	percentStep  = 25
 	// busyRoom is leastRoom of a server that has been busy for busyLooks in a
 	// row: one that answers 400,000 lookups in a second allocates 60 MB, and with
-	// few brokers it would collect ten times in it.
-	busyRoom  = 32 << 20
-	busyLooks = 3
+	// few brokers it would collect ten times in it. Nor need it have much more,
+	// up to busyPercent: what stays from a storm is strewn over all that it took.
+	busyRoom    = 32 << 20
+	busyLooks   = 3
+	busyPercent = 50
 	// leastLive is what is in use at least, as far as percentages go.
 	leastLive = 4 << 20
 )
@@ -84,9 +86,9 @@ func (t *thrift) look(now time.Time, allocated, live uint64) (trim bool) {
 	case quiet:
 		t.busy, t.percent = 0, min(usualPercent, max(leastPercent, percentOf(leastRoom, live)))
 	case t.busy >= busyLooks:
-		t.percent = max(usualPercent, percentOf(busyRoom, live))
+		t.percent = max(busyPercent, percentOf(busyRoom, live))
 	default:
-		t.percent = usualPercent
+		t.percent = min(usualPercent, max(busyPercent, percentOf(busyRoom, live)))
 	}
 	if trim = quiet && allocated-t.trimmed > stormBytes && now.Sub(t.last) >= trimPause; trim {
 		t.trimmed, t.last = allocated, now

@@ -42,6 +42,7 @@ func TestThrift(t *testing.T) {
 		{live: small, percent: usualPercent}, // too soon
 		{bytes: 2 * stormBytes, live: small, percent: usualPercent},
 		{live: small, percent: usualPercent, trim: true},
+		{bytes: 2 * stormBytes, live: 3 * busyRoom, percent: busyPercent},
 	} {
 		now = now.Add(time.Second)
 		allocated += step.bytes
