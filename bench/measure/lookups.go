@@ -76,7 +76,6 @@ func inTurns(ctx context.Context, benches []*bench) error {
 			a.record(row+"-server", taken[i].server())
 			if row == "route" {
 				a.record("route-p99", ms(taken[i].latency.Percentile(99)))
-				a.record("route-load", taken[i].load())
 			}
 		}
 	}

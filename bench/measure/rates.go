@@ -138,9 +138,10 @@ type taken struct {
 }
 
 // take runs w for so long, after a short while without counting, and adds what
-// became of it to t.
+// became of it to t. The load does not sleep: waking it would be at the cost of
+// the server's core, and the more the slower the server is.
 func (b *bench) take(ctx context.Context, loop *load.Loop, w *load.Work, d time.Duration, t *taken) error {
-	if _, err := loop.Run(ctx, d/8, false, w); err != nil {
+	if _, err := loop.Run(ctx, d/8, true, w); err != nil {
 		return err
 	}
 	before, err := b.cpu()
@@ -148,7 +149,7 @@ func (b *bench) take(ctx context.Context, loop *load.Loop, w *load.Work, d time.
 		return err
 	}
 	start := time.Now()
-	results, err := loop.Run(ctx, d, false, w)
+	results, err := loop.Run(ctx, d, true, w)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,6 @@ var Rows = []report.Row{
 	{Key: "burst", Part: PartP99, Unit: "ms", Name: "time that 1,000 changed registrations sent at once take, under these reads"},
 	{Key: "route-p99", Part: PartRoute, Unit: "ms", Name: "p99 of these route queries"},
 	{Key: "route-server", Part: PartRoute, Unit: "%", Name: "route queries: use of the server's core"},
-	{Key: "route-load", Part: PartRoute, Unit: "%", Name: "route queries: use of the load's core"},
 	{Key: "wide", Part: PartRoute, Unit: "/s", Name: "route queries, 256 connections, one in flight each"},
 	{Key: "wide-server", Part: PartRoute, Unit: "%", Name: "256 connections: use of the server's core"},
 	{Key: "single-p99", Part: PartSingle, Unit: "ms", Name: "p99 with one connection, one in flight"},

@@ -28,9 +28,10 @@ func (m Measurement) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Measured on %s\n\n", m.Date.Format("2006-01-02"))
 	b.WriteString("Made by `make bench`. Every server in turn has one core for itself, the load has the other; values are\n" +
-		"medians of interleaved rounds, each with new processes that are warmed up alike and shortly. A JVM gets faster\n" +
-		"for a minute and more under full load: the rows \"loaded for longer\" tell what it reaches. MB are 10^6 bytes.\n" +
-		"What each row does is told in `bench/measure`.\n\n")
+		"medians of interleaved rounds, each with new processes that are warmed up alike and shortly, and what is said\n" +
+		"of two of them is the median of the rounds' quotients. A JVM gets faster for a minute and more under full load:\n" +
+		"the rows \"loaded for longer\" tell what it reaches. MB are 10^6 bytes. What each row does is told in\n" +
+		"`bench/measure`.\n\n")
 	b.WriteString(m.Values.Tables(m.Rows))
 	b.WriteString("\n")
 	for _, f := range m.Facts {

@@ -85,31 +85,46 @@ func (v Values) Add(row string, s Server, value float64) {
 // Median returns the middle of the rounds' values, of an even number the mean
 // of the two in the middle, and whether there are any.
 func (v Values) Median(row string, s Server) (float64, bool) {
-	values := slices.Sorted(slices.Values(v[row][s]))
-	n := len(values)
+	return median(v[row][s])
+}
+
+func median(values []float64) (float64, bool) {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
 	if n == 0 {
 		return 0, false
 	}
-	return (values[(n-1)/2] + values[n/2]) / 2, true
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2, true
 }
 
-// Judge compares the medians with t, a target of the row.
-func (v Values) Judge(row string, t Target) Verdict {
-	ours, ok := v.Median(row, Ours)
-	if !ok {
-		return Open
+// Quotient returns how many times the values under go into those over: the
+// median of the rounds' quotients, for a round's values are of one time and the
+// machine may be faster at another. ok is false if a round lacks one of the two.
+func Quotient(over, under []float64) (q float64, ok bool) {
+	if len(over) != len(under) || slices.Contains(under, 0) {
+		return 0, false
 	}
-	base := 1.0
+	quotients := make([]float64, len(over))
+	for i := range over {
+		quotients[i] = over[i] / under[i]
+	}
+	return median(quotients)
+}
+
+// Judge compares the row with t, a target of it.
+func (v Values) Judge(row string, t Target) Verdict {
+	ours := v[row][Ours]
+	got, ok := median(ours)
 	switch {
 	case t.Of != "":
-		base, ok = v.Median(t.Of, Ours)
+		got, ok = Quotient(ours, v[t.Of][Ours])
 	case t.Server != "":
-		base, ok = v.Median(row, t.Server)
+		got, ok = Quotient(ours, v[row][t.Server])
 	}
 	if !ok {
 		return Open
 	}
-	if t.AtLeast && ours >= t.Factor*base || !t.AtLeast && ours <= t.Factor*base {
+	if t.AtLeast && got >= t.Factor || !t.AtLeast && got <= t.Factor {
 		return OK
 	}
 	return Miss
@@ -173,14 +188,12 @@ func (v Values) spread(row string, s Server) string {
 	return format(slices.Min(values)) + " .. " + format(slices.Max(values))
 }
 
-// ratio is the quotient of two servers' medians.
+// ratio is the quotient of two servers.
 func (v Values) ratio(row string, over, under Server) string {
-	o, ok := v.Median(row, over)
-	u, ok2 := v.Median(row, under)
-	if !ok || !ok2 || u == 0 {
-		return "-"
+	if q, ok := Quotient(v[row][over], v[row][under]); ok {
+		return format(q)
 	}
-	return format(o / u)
+	return "-"
 }
 
 // Tables writes the rows with targets as one Markdown table, and those without

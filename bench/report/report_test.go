@@ -29,6 +29,24 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+func TestQuotient(t *testing.T) {
+	for _, tt := range []struct {
+		over, under []float64
+		want        float64
+		ok          bool
+	}{
+		{nil, nil, 0, false},
+		{[]float64{6}, []float64{2}, 3, true},
+		{[]float64{6, 1, 30}, []float64{2, 1, 15}, 2, true}, // not 6 / 2
+		{[]float64{6, 6}, []float64{2}, 0, false},
+		{[]float64{6}, []float64{0}, 0, false},
+	} {
+		if got, ok := Quotient(tt.over, tt.under); got != tt.want || ok != tt.ok {
+			t.Errorf("%v by %v is %v, %v", tt.over, tt.under, got, ok)
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	v := Values{}
 	for s, x := range map[Server]float64{Java: 100, Ours: 500, Canned: 800} {

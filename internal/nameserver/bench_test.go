@@ -12,13 +12,13 @@ import (
 	"signpost/internal/remoting"
 )
 
-// feed is a connection whose peer sends the same requests over and over, some
-// at a time, and throws the answers away: what is left is the server's own work.
+// feed is a connection whose peer sends the same batches of requests over and
+// over, and throws the answers away: what is left is the server's own work.
 type feed struct {
 	net.Conn
-	requests []byte
-	rounds   int
-	done     chan struct{}
+	batches [][]byte
+	rounds  int
+	done    chan struct{}
 }
 
 func (f *feed) Read(p []byte) (int, error) {
@@ -27,7 +27,7 @@ func (f *feed) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	f.rounds--
-	return copy(p, f.requests), nil
+	return copy(p, f.batches[f.rounds%len(f.batches)]), nil
 }
 func (f *feed) Write(p []byte) (int, error)      { return len(p), nil }
 func (f *feed) Close() error                     { return nil }
@@ -59,13 +59,14 @@ func BenchmarkRoute(b *testing.B) {
 		}
 		c.mustRegister(registration(fmt.Sprintf("broker-%d", i), fmt.Sprintf("10.0.0.%d:10911", i), 0, names...))
 	}
-	var frames []byte
-	for i := range batch {
-		cmd := routeOf(fmt.Sprintf("some-topic-of-usual-length-%04d", i*31))
-		if _, err := f.registry.Route(context.Background(), time.Now(), fmt.Sprintf("some-topic-of-usual-length-%04d", i*31)); err != nil {
+	batches := make([][]byte, topics/batch)
+	for i := range topics {
+		topic := fmt.Sprintf("some-topic-of-usual-length-%04d", i*389%topics)
+		cmd := routeOf(topic)
+		if _, err := f.registry.Route(context.Background(), time.Now(), topic); err != nil {
 			b.Fatal(err)
 		}
-		frames = remoting.AppendFrame(frames, &cmd)
+		batches[i/batch] = remoting.AppendFrame(batches[i/batch], &cmd)
 	}
 	l := make(feeds)
 	go f.server.Serve(l)
@@ -73,7 +74,7 @@ func BenchmarkRoute(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := cpuTime(b)
-	conn := &feed{requests: frames, rounds: b.N/batch + 1, done: make(chan struct{})}
+	conn := &feed{batches: batches, rounds: b.N/batch + 1, done: make(chan struct{})}
 	l <- conn
 	<-conn.done
 	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
