@@ -150,7 +150,7 @@ func (s *settings) record() string {
 func (s *settings) subjects() ([]measure.Subject, error) {
 	var subjects []measure.Subject
 	if s.java {
-		subjects = append(subjects, measure.Subject{Server: report.Java, Late: s.late, Command: process.Command{
+		subjects = append(subjects, measure.Subject{Server: report.Java, Restless: true, Late: s.late, Command: process.Command{
 			Name: "Java " + javaVersion,
 			Args: func(port int, _ string) []string {
 				return []string{"bash", s.peer, "nameserver", javaVersion, strconv.Itoa(port)}

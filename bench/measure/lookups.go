@@ -19,11 +19,18 @@ const turns = 4
 // minute: so the servers run beside each other and take the load in short
 // turns, while the others have nothing to do.
 func (o Options) lookups(ctx context.Context, log *slog.Logger, values report.Values, subjects []Subject) error {
-	benches := make([]*bench, len(subjects))
-	for i, s := range subjects {
-		benches[i] = &bench{Subject: s, options: o, values: values, log: log.With("server", s.Server)}
+	var together []*bench
+	for _, s := range subjects {
+		b := &bench{Subject: s, options: o, values: values, log: log.With("server", s.Server)}
+		if !s.Restless {
+			together = append(together, b)
+			continue
+		}
+		if err := b.started(ctx, func() error { return inTurns(ctx, []*bench{b}) }); err != nil {
+			return err
+		}
 	}
-	return startAll(ctx, benches, func() error { return inTurns(ctx, benches) })
+	return startAll(ctx, together, func() error { return inTurns(ctx, together) })
 }
 
 // startAll calls do while all servers run.

@@ -5,8 +5,8 @@
 // Each server runs on one core and the load on another. In each round every
 // server in turn is started anew, warmed up shortly, and takes the load of the
 // single, register and big rows; memory and p99 are measured on processes of
-// their own. Then all of them, started anew, run beside each other and take the
-// load of the route rows in turns. So rounds are alike. A JVM is far from its best
+// their own. Then they, started anew, run beside each other and take the load of
+// the route rows in turns. So rounds are alike. A JVM is far from its best
 // after so short a time; what it reaches later is measured in rows of its own.
 // A wrong answer anywhere ends the run.
 package measure
@@ -37,6 +37,9 @@ type Subject struct {
 	// Know, if not nil, waits until the server knows the routes of a fleet that
 	// has registered. Others know them at once.
 	Know func(ctx context.Context, addr netip.AddrPort, fleet load.Fleet) error
+	// Restless says that the server goes on working after its turn, as a JVM
+	// compiles: it runs beside nobody.
+	Restless bool
 	// Late is for how long the server is loaded, once and at the end, to see
 	// what rates it reaches then.
 	Late time.Duration
