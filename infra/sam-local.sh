@@ -35,7 +35,20 @@ PEER_RUN=$folder bash e2e/peers/peer.sh dynamodb "$dynamodb_port" > "$folder/dyn
 dynamodb=$!
 "$folder/bus" "0.0.0.0:$bus_port" & # containers come by another address than this machine's own
 bus=$! sam=
-trap 'kill $sam $dynamodb $bus 2>/dev/null || true; [ -z "$sam" ] || wait $sam || true; rm -rf "$folder"' EXIT
+# SAM stops the containers when it is told to end, and does not hear it while it begins to work on a request.
+end() {
+  for _ in 1 2 3; do
+    kill $sam $dynamodb $bus 2>/dev/null || true
+    for _ in $(seq 20); do
+      [ -n "$sam" ] && kill -0 $sam 2>/dev/null || break 2
+      sleep 0.5
+    done
+  done
+  [ -z "$sam" ] || kill -9 $sam 2>/dev/null || true
+  [ -z "$sam" ] || wait $sam || true
+  rm -rf "$folder"
+}
+trap end EXIT
 trap 'exit 130' INT TERM
 for _ in $(seq 120); do # a minute
   kill -0 $dynamodb 2>/dev/null || { cat "$folder/dynamodb.log" >&2; die "DynamoDB Local did not start"; }
