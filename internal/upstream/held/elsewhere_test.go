@@ -206,3 +206,36 @@ func TestTheCloudsWordOnTheLowestIDIsPassedOn(t *testing.T) {
 		}
 	})
 }
+
+// Of a group that nobody here belongs to any more the cloud is asked: its changes
+// are not followed, and what it said last may be over though the departure from
+// here is still to be heard.
+func TestAGroupThatNobodyHereBelongsToIsAskedFor(t *testing.T) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer synctest.Wait()
+		defer cancel()
+		g2 := c.gateway(t, ctx, "shim2")
+		synctest.Wait()
+		g.hold(t, a)
+		g2.hold(t, a)
+		settle(6 * time.Second)
+		if group, ok := g.Group(time.Now(), a.name); !ok || len(group.Replicas) != 1 {
+			t.Errorf("while it is here: %+v, %v", group, ok)
+		}
+		c.mu.Lock()
+		c.link = func(gateway, call string) fault {
+			if gateway == g.name && call == "unregister" {
+				return busy
+			}
+			return fine
+		}
+		c.mu.Unlock()
+		g.close(t, a)
+		g2.leave(t, a) // for all
+		settle(time.Second)
+		if group, ok := g.Group(time.Now(), a.name); ok {
+			t.Errorf("of what the cloud said before: %+v", group)
+		}
+	})
+}

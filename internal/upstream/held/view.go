@@ -151,10 +151,12 @@ func (b *Brokers) Group(now time.Time, name string) (core.Group, bool) {
 	return core.Group{}, false
 }
 
-// current says whether the cloud's last word on the group is good enough. The
-// caller holds mu.
+// current says whether the cloud's last word on the group is good enough: while
+// somebody here belongs to it, for else its changes are not followed, or while
+// there is nothing better. The caller holds mu.
 func (b *Brokers) current(g *group, now time.Time) bool {
-	return !g.until.IsZero() && (!now.After(g.until.Add(staleTime)) || b.trouble.down || g.visible)
+	followed := !now.After(g.until.Add(staleTime)) && slices.ContainsFunc(g.replicas, func(r *replica) bool { return r.held })
+	return !g.until.IsZero() && (followed || b.trouble.down || g.visible)
 }
 
 // Shown is how a group looks from here of which the cloud was heard to say that,
