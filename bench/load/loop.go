@@ -59,6 +59,13 @@ type Result struct {
 	Latency Samples
 }
 
+// Add adds what became of the same work at another time.
+func (r *Result) Add(other *Result) {
+	r.Answered += other.Answered
+	r.Elapsed += other.Elapsed
+	r.Latency.Merge(&other.Latency)
+}
+
 // PerSecond is the rate of answers.
 func (r *Result) PerSecond() float64 { return float64(r.Answered) / r.Elapsed.Seconds() }
 

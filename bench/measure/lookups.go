@@ -82,7 +82,7 @@ func inTurns(ctx context.Context, benches []*bench) error {
 			a.tell(row, &taken[i])
 			a.record(row+"-server", taken[i].server())
 			if row == "route" {
-				a.record("route-p99", ms(taken[i].latency.Percentile(99)))
+				a.record("route-p99", ms(taken[i].Latency.Percentile(99)))
 			}
 		}
 	}

@@ -79,7 +79,7 @@ func (b *bench) small(ctx context.Context, late time.Duration) error {
 		if err != nil {
 			return err
 		}
-		b.record("single-p99", ms(r.latency.Percentile(99)))
+		b.record("single-p99", ms(r.Latency.Percentile(99)))
 	}
 	if o.wants(PartRegister) {
 		r, err := b.rate(ctx, loop, "register", unchanged)
@@ -129,10 +129,7 @@ func (b *bench) rate(ctx context.Context, loop *load.Loop, row string, w *load.W
 
 // taken is what a server took of a work in one turn or some.
 type taken struct {
-	answered int
-	elapsed  time.Duration // in which they were answered
-	latency  load.Samples
-
+	load.Result
 	took time.Duration    // with the last answers
 	cpu  [3]time.Duration // in that time: of the server, of the load, of all programs
 }
@@ -161,15 +158,13 @@ func (b *bench) take(ctx context.Context, loop *load.Loop, w *load.Work, d time.
 	for i := range t.cpu {
 		t.cpu[i] += after[i] - before[i]
 	}
-	t.answered += results[0].Answered
-	t.elapsed += results[0].Elapsed
-	t.latency.Merge(&results[0].Latency)
+	t.Add(results[0])
 	return nil
 }
 
 // tell records a rate, and how busy other programs kept the machine.
 func (b *bench) tell(row string, t *taken) {
-	b.record(row, float64(t.answered)/t.elapsed.Seconds())
+	b.record(row, t.PerSecond())
 	b.record("others", max(0, t.percent(2)-t.server()-t.load()))
 }
 
