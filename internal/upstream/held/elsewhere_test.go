@@ -1,11 +1,9 @@
 package held_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"signpost/core"
@@ -88,12 +86,7 @@ func TestWhatIsDeletedIsNotReplayed(t *testing.T) {
 }
 
 func TestABrokerThatIsGoneElsewhereIsHeldNoMore(t *testing.T) {
-	run(t, func(t *testing.T, c *cloud, g *gateway) {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer synctest.Wait()
-		defer cancel()
-		g2 := c.gateway(t, ctx, "shim2")
-		synctest.Wait()
+	runTwo(t, func(t *testing.T, c *cloud, g, g2 *gateway) {
 		g.hold(t, a)
 		settle(6 * time.Second)
 		moved := a
@@ -113,12 +106,7 @@ func TestABrokerThatIsGoneElsewhereIsHeldNoMore(t *testing.T) {
 }
 
 func TestAConnectionOfTwoLeavesTheOther(t *testing.T) {
-	run(t, func(t *testing.T, c *cloud, g *gateway) {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer synctest.Wait()
-		defer cancel()
-		g2 := c.gateway(t, ctx, "shim2")
-		synctest.Wait()
+	runTwo(t, func(t *testing.T, c *cloud, g, g2 *gateway) {
 		g.hold(t, a)
 		g2.hold(t, a)
 		settle(6 * time.Second)
@@ -178,12 +166,7 @@ func TestAMissedTimeoutIsReported(t *testing.T) {
 }
 
 func TestTheCloudsWordOnTheLowestIDIsPassedOn(t *testing.T) {
-	run(t, func(t *testing.T, c *cloud, g *gateway) {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer synctest.Wait()
-		defer cancel()
-		g2 := c.gateway(t, ctx, "shim2")
-		synctest.Wait()
+	runTwo(t, func(t *testing.T, c *cloud, g, g2 *gateway) {
 		x, y := a, s
 		x.acting, y.acting = core.ActingMasterOn, core.ActingMasterOn
 		g.hold(t, y)
@@ -211,12 +194,7 @@ func TestTheCloudsWordOnTheLowestIDIsPassedOn(t *testing.T) {
 // are not followed, and what it said last may be over though the departure from
 // here is still to be heard.
 func TestAGroupThatNobodyHereBelongsToIsAskedFor(t *testing.T) {
-	run(t, func(t *testing.T, c *cloud, g *gateway) {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer synctest.Wait()
-		defer cancel()
-		g2 := c.gateway(t, ctx, "shim2")
-		synctest.Wait()
+	runTwo(t, func(t *testing.T, c *cloud, g, g2 *gateway) {
 		g.hold(t, a)
 		g2.hold(t, a)
 		settle(6 * time.Second)

@@ -99,12 +99,7 @@ func TestAnActingMasterInAnOutage(t *testing.T) {
 // broker out here, and here only. That another gateway holds it counts again
 // when the cloud can be asked.
 func TestAConnectionThatClosesInAnOutage(t *testing.T) {
-	run(t, func(t *testing.T, c *cloud, g *gateway) {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer synctest.Wait()
-		defer cancel()
-		g2 := c.gateway(t, ctx, "shim2")
-		synctest.Wait()
+	runTwo(t, func(t *testing.T, c *cloud, g, g2 *gateway) {
 		g2.hold(t, a)
 		g.hold(t, a)
 		settle(6 * time.Second)

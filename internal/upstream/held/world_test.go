@@ -167,6 +167,18 @@ func run(t *testing.T, test func(t *testing.T, c *cloud, g *gateway)) {
 	})
 }
 
+// runTwo is run with another gateway beside it, "shim2".
+func runTwo(t *testing.T, test func(t *testing.T, c *cloud, g, g2 *gateway)) {
+	run(t, func(t *testing.T, c *cloud, g *gateway) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer synctest.Wait()
+		defer cancel()
+		g2 := c.gateway(t, ctx, "shim2")
+		synctest.Wait()
+		test(t, c, g, g2)
+	})
+}
+
 // settle waits until nothing is on its way, with the session's beats going on.
 func settle(d time.Duration) {
 	time.Sleep(d)
