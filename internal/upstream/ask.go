@@ -149,7 +149,7 @@ func asked[T any](ctx context.Context, r *Registry, now time.Time, q question[T]
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 		defer cancel()
 		value, meta, err := q.ask(ctx)
-		for n := 0; n < catchUps && err == nil && meta.Revision < standing.Revision && pause(ctx, catchUpPause); n++ {
+		for n := 0; n < catchUps && err == nil && meta.Revision < standing.Revision && api.Pause(ctx, catchUpPause); n++ {
 			value, meta, err = q.ask(ctx)
 		}
 		if err != nil {
@@ -197,16 +197,4 @@ func remembered[T any](r *Registry, now time.Time, q question[T]) (kept, bool) {
 		r.answers.keep(q.name, one)
 	}
 	return one, ok
-}
-
-// pause waits, or returns false when ctx ends before.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -87,7 +87,7 @@ func (c *Client) do(ctx context.Context, r request, read func(answer) error) err
 		if end, ok := ctx.Deadline(); wait > maxPause || ok && time.Until(end) <= wait {
 			return o.err
 		}
-		if !pause(ctx, wait) {
+		if !Pause(ctx, wait) {
 			return o.err
 		}
 	}

@@ -130,8 +130,8 @@ type unobserved struct{}
 func (unobserved) Called(string, string, time.Duration) {}
 func (unobserved) ClockOffset(time.Duration)            {}
 
-// pause waits, or returns false when ctx ends before.
-func pause(ctx context.Context, d time.Duration) bool {
+// Pause waits, or returns false when ctx ends before.
+func Pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -212,7 +212,7 @@ func (c *cloud) Routes(ctx context.Context, q api.RoutesQuery) (said api.Routes,
 		c.mu.Lock()
 		took := time.Duration(len(topics)) * c.each
 		c.mu.Unlock()
-		if took > 0 && !pausing(ctx, took) {
+		if took > 0 && !api.Pause(ctx, took) {
 			return errDown
 		}
 		said, err = c.routes(ctx, q)
@@ -328,20 +328,9 @@ func (c *cloud) gateway(id string) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for pausing(ctx, 5*time.Second) {
+		for api.Pause(ctx, 5*time.Second) {
 			c.world().store.BeatSession(ctx, id, owner, time.Now())
 		}
 	}()
 	return func() { cancel(); <-done }
-}
-
-func pausing(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

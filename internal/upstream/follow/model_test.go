@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"signpost/core"
+	"signpost/internal/upstream/api"
 )
 
 // What a Follower promises, checked over random changes, faults and restarts:
@@ -95,7 +96,7 @@ func (m *model) sampling() (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for pausing(ctx, sampleTime) {
+		for api.Pause(ctx, sampleTime) {
 			m.sample()
 		}
 	}()
@@ -306,7 +307,7 @@ func (m *model) fault() {
 			return rand.IntN(2) == 0, map[bool]error{true: errDown}[rand.IntN(2) == 0]
 		},
 		"slow": func(ctx context.Context, _ string) (bool, error) {
-			pausing(ctx, time.Duration(rand.IntN(3000))*time.Millisecond)
+			api.Pause(ctx, time.Duration(rand.IntN(3000))*time.Millisecond)
 			return false, nil
 		},
 	}
